@@ -1,0 +1,84 @@
+"""What every user did, as CSR arrays sorted by time: the one form all towers read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+FloatArray = npt.NDArray[np.float32]
+TimeArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Events of all users, oldest first within a user.
+
+    Args:
+        indptr: ``(n_users + 1,)``; the events of user ``u`` are ``indptr[u]:indptr[u + 1]``.
+        items: ``(n_events,)`` item rows.
+        ages: ``(n_events,)`` how long ago each event was, at least 0: days before ``as_of`` when
+            the data have times, else the number of later events of the same user.
+        strengths: ``(n_events,)`` what an event of its kind counts (a purchase 1, a view less).
+        n_items: rows of the catalogue.
+        timed: whether ``ages`` are days.
+    """
+
+    indptr: IntArray
+    items: IntArray
+    ages: TimeArray
+    strengths: FloatArray
+    n_items: int
+    timed: bool
+
+    @property
+    def n_users(self) -> int:
+        """Number of users."""
+        return self.indptr.size - 1
+
+    @property
+    def users(self) -> IntArray:
+        """The user row of every event, ``(n_events,)``."""
+        return np.repeat(np.arange(self.n_users), np.diff(self.indptr))
+
+    def of(self, users: npt.ArrayLike) -> Histories:
+        """The histories of these user rows, in the order given."""
+        users = np.asarray(users, dtype=np.int64)
+        lengths = np.diff(self.indptr)[users]
+        indptr = np.concatenate([[0], np.cumsum(lengths)])
+        # each event's place: its user's start, shifted by how far it lies past the new start
+        events = np.arange(indptr[-1]) + np.repeat(self.indptr[users] - indptr[:-1], lengths)
+        return Histories(
+            indptr,
+            self.items[events],
+            self.ages[events],
+            self.strengths[events],
+            self.n_items,
+            self.timed,
+        )
+
+    def weights(self, half_life: float | None = None, since: float | None = None) -> csr_array:
+        """One weight for every (user, item) that met, repeats added up, older events decayed.
+
+        Args:
+            half_life: age at which an event counts half; ``None`` for no decay.
+            since: leave out events older than this.
+
+        Returns:
+            ``(n_users, n_items)`` sparse float32, indices sorted, no zeros stored.
+        """
+        values = self.strengths.astype(np.float64)
+        if half_life is not None:
+            values = values * np.exp2(-self.ages / half_life)
+        users, items = self.users, self.items
+        if since is not None:
+            recent = self.ages <= since
+            values, users, items = values[recent], users[recent], items[recent]
+        matrix = csr_array((values, (users, items)), shape=(self.n_users, self.n_items))
+        matrix.sum_duplicates()
+        matrix.data = matrix.data.astype(np.float32)
+        matrix.eliminate_zeros()
+        return matrix

@@ -1,0 +1,43 @@
+"""Where the mathematics runs: the device of torch, and the threads of BLAS libraries."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from hybridrec.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def resolve_device(name: str) -> torch.device:
+    """The torch device of a setting.
+
+    Args:
+        name: ``auto`` (CUDA where there is a GPU, else CPU), ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Raises:
+        ConfigError: no such device, or it is not on this machine.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"device {name!r} is unknown; use auto, cpu, cuda or cuda:N") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device {name!r} is not on this machine, which has {torch.cuda.device_count()} "
+            "CUDA devices; use auto or cpu"
+        )
+    return device
+
+
+def single_threaded_blas() -> AbstractContextManager[object]:
+    """One BLAS thread, for libraries such as implicit that bring threads of their own."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1, user_api="blas")

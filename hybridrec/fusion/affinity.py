@@ -1,0 +1,77 @@
+"""How much of a user's history shares something with an item: one signal for each relation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array, diags_array
+
+from hybridrec.towers.base import mean_weights
+from kg import KnowledgeGraph
+
+FloatArray = npt.NDArray[np.float32]
+
+FLOOR = 1e-3
+"""Shares count by their logarithm, from this one up."""
+
+
+@dataclass(frozen=True)
+class Affinity:
+    """Items and what they are directly joined to, by relation.
+
+    Args:
+        links: for each relation a sparse ``(n_items, n_entities)`` whose rows sum to 1 or 0.
+    """
+
+    links: Mapping[str, csr_array]
+
+    @classmethod
+    def of(cls, graph: KnowledgeGraph | None) -> Affinity:
+        """The relations from items to other entities; hierarchies give their next level too."""
+        if graph is None:
+            return cls({})
+        edges, kinds = graph.edge_index()
+        row_of = np.full(graph.n_entities, -1, dtype=np.int64)
+        row_of[graph.item_entities] = np.arange(graph.n_items)
+        links: dict[str, csr_array] = {}
+        of_type: dict[str, csr_array] = {}
+        for kind, relation in enumerate(graph.relations):
+            heads, tails = edges[:, kinds == kind]
+            ones = np.ones(heads.size, dtype=np.float32)
+            if relation.head_type == "item" and relation.tail_type != "item":
+                shape = (graph.n_items, graph.n_entities)
+                links[relation.name] = csr_array((ones, (row_of[heads], tails)), shape=shape)
+                of_type[relation.tail_type] = links[relation.name]
+        for kind, relation in enumerate(graph.relations):
+            if relation.head_type == relation.tail_type and relation.head_type in of_type:
+                heads, tails = edges[:, kinds == kind]
+                ones = np.ones(heads.size, dtype=np.float32)
+                shape = (graph.n_entities, graph.n_entities)
+                up = csr_array((ones, (heads, tails)), shape=shape)
+                links[relation.name] = csr_array(of_type[relation.head_type] @ up)
+        return cls({name: _row_shares(matrix) for name, matrix in links.items()})
+
+    def shares(self, relation: str, weights: csr_array) -> FloatArray:
+        """The share of each history that an item has in common, ``(n_users, n_items)``, 0 to 1."""
+        links = self.links[relation]
+        profile = np.asarray((mean_weights(weights) @ links).todense())
+        shared: FloatArray = (links @ profile.T).T
+        return shared
+
+    def attribute(self, weights: csr_array, item: int) -> FloatArray:
+        """What each past item has in common with one item, over all relations, ``(n_past,)``."""
+        shares = mean_weights(weights)
+        total = np.zeros(shares.nnz, dtype=np.float32)
+        for links in self.links.values():
+            common = links[shares.indices] @ links[[item]].T
+            total += np.asarray(common.todense()).ravel() * shares.data
+        return total
+
+
+def _row_shares(matrix: csr_array) -> csr_array:
+    totals = np.asarray(matrix.sum(axis=1)).ravel()
+    scale = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
+    return csr_array(diags_array(scale) @ matrix, dtype=np.float32)

@@ -1,0 +1,50 @@
+"""Which items reach the ranker: the best of every source, joined."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+from hybridrec.config import CandidatesConfig
+from hybridrec.fusion.pairs import Pairs
+from hybridrec.fusion.profiles import TowerScores
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def find_candidates(
+    scores: TowerScores,
+    popularity: FloatArray,
+    own: csr_array | None,
+    allowed: BoolArray,
+    config: CandidatesConfig,
+) -> Pairs:
+    """The best items of every tower under every profile, the popular, and the user's own.
+
+    Args:
+        scores: what the towers give every item, for a block of users.
+        popularity: ``(n_items,)`` how popular items are now.
+        own: the users' weighted histories, whose best are candidates too; ``None`` where items
+            once seen are not wanted again.
+        allowed: ``(n_users, n_items)`` which items may be recommended at all.
+        config: how many of each.
+    """
+    chosen = np.zeros_like(allowed)
+    for block in scores.blocks.values():
+        _mark_best(chosen, np.where(allowed, block, -np.inf), config.per_source)
+    _mark_best(chosen, np.where(allowed, popularity, -np.inf), config.per_source)
+    if own is not None:
+        rows = np.repeat(np.arange(own.shape[0]), np.diff(own.indptr))
+        order = np.lexsort((-own.data, rows))
+        rank = np.arange(own.nnz) - np.repeat(own.indptr[:-1], np.diff(own.indptr))
+        best = order[rank < config.own]
+        chosen[rows[best], own.indices[best]] = True
+    return Pairs.from_mask(chosen & allowed)
+
+
+def _mark_best(chosen: BoolArray, scores: FloatArray, n: int) -> None:
+    n = min(n, scores.shape[1])
+    best = np.argpartition(scores, scores.shape[1] - n, axis=1)[:, -n:]
+    np.put_along_axis(chosen, best, True, axis=1)

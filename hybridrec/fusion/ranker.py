@@ -1,0 +1,238 @@
+"""The fusion ranker: a small network over signals, trained listwise, explained exactly.
+
+It sees every signal twice where that helps: standardised over the user's candidates (its place
+among them) and, for some, on the scale of all training pairs (its level). Several members are
+trained side by side from different seeds and their scores averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from math import factorial
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from hybridrec.config import RankerConfig
+from hybridrec.errors import DataError
+from hybridrec.fusion.pairs import Pairs
+from hybridrec.fusion.signals import Signal
+from hybridrec.progress import track
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+
+class _Members(nn.Module):
+    """Small networks side by side: a linear part and two hidden layers each."""
+
+    def __init__(self, members: int, inputs: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.linear = nn.Parameter(torch.zeros(members, inputs, 1))
+        self.first = nn.Parameter(torch.randn(members, inputs, hidden) * inputs**-0.5)
+        self.first_bias = nn.Parameter(torch.zeros(members, 1, hidden))
+        self.second = nn.Parameter(torch.randn(members, hidden, hidden) * hidden**-0.5)
+        self.second_bias = nn.Parameter(torch.zeros(members, 1, hidden))
+        self.last = nn.Parameter(torch.randn(members, hidden, 1) * hidden**-0.5)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Scores of every member, ``(n_members, n)``, from inputs ``(n, n_inputs)``."""
+        hidden = torch.relu(inputs @ self.first + self.first_bias)
+        hidden = torch.relu(self.dropout(hidden) @ self.second + self.second_bias)
+        return (hidden @ self.last + inputs @ self.linear).squeeze(2)
+
+
+@dataclass(frozen=True)
+class Standardised:
+    """Signals as the ranker sees them.
+
+    Args:
+        inputs: ``(n_pairs, n_inputs)``.
+        baseline: ``(n_users, n_inputs)`` each user's mean candidate.
+        spread: ``(n_users, n_signals)`` standard deviation of each signal over the candidates.
+    """
+
+    inputs: FloatArray
+    baseline: FloatArray
+    spread: FloatArray
+
+
+class Ranker:
+    """Scores candidates from their signals.
+
+    Args:
+        signals: the declared signals, in the order of their columns.
+        config: its settings.
+        seed: draws the weights and batches.
+    """
+
+    def __init__(self, signals: tuple[Signal, ...], config: RankerConfig, seed: int = 0) -> None:
+        self.signals = signals
+        self.config = config
+        self.seed = seed
+        self.absolute = [column for column, signal in enumerate(signals) if signal.absolute]
+        self.groups = list(dict.fromkeys(signal.group for signal in signals))
+        of_signal = [self.groups.index(signal.group) for signal in signals]
+        self._group_of_input = np.array(of_signal + [of_signal[c] for c in self.absolute])
+        self._level = np.zeros((2, len(self.absolute)), dtype=np.float32)
+        self._network = self._new_network()
+
+    def _new_network(self) -> _Members:
+        torch.manual_seed(self.seed)
+        config = self.config
+        inputs = len(self.signals) + len(self.absolute)
+        return _Members(config.members, inputs, config.hidden, config.dropout).eval()
+
+    def fit(self, pairs: Pairs, values: FloatArray, chosen: npt.NDArray[np.bool_]) -> Self:
+        """Learns to put what a user chose before the user's other candidates.
+
+        The loss is the softmax cross-entropy over each user's candidates (ListNet, Cao et al.,
+        ICML 2007), chosen items sharing the target equally.
+
+        Args:
+            pairs: the candidates.
+            values: their signals, ``(n_pairs, n_signals)``.
+            chosen: ``(n_pairs,)`` whether the user did choose the item.
+
+        Raises:
+            DataError: if nobody chose any candidate.
+        """
+        levels = values[:, self.absolute]
+        self._level = np.stack([levels.mean(axis=0), levels.std(axis=0) + 1e-6])
+        inputs = torch.from_numpy(self.standardise(pairs, values).inputs)
+        positives = np.zeros(pairs.n_users)
+        np.add.at(positives, pairs.users, chosen)
+        learnable = np.flatnonzero(positives > 0)
+        if learnable.size == 0:
+            raise DataError(
+                "the ranker has nothing to learn from: after the towers' training moment nobody "
+                "chose any candidate; give more events or a longer ranker.horizon_days"
+            )
+        random = np.random.default_rng(self.seed)
+        config = self.config
+        self._network = self._new_network()
+        batches = -(-learnable.size // config.batch_size)
+        optimizer = torch.optim.AdamW(
+            self._network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, config.learning_rate, total_steps=max(2, config.epochs * batches)
+        )
+        self._network.train()
+        for _ in track(range(config.epochs), "fusion ranker", config.epochs):
+            for users in np.array_split(random.permutation(learnable), batches):
+                loss = self._loss(inputs, pairs, chosen, users)
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                schedule.step()
+        self._network.eval()
+        return self
+
+    def _loss(
+        self, inputs: Tensor, pairs: Pairs, chosen: npt.NDArray[np.bool_], users: IntArray
+    ) -> Tensor:
+        counts = pairs.counts[users]
+        real = np.arange(counts.max()) < counts[:, None]
+        at = (pairs.indptr[users][:, None] + np.arange(counts.max()))[real]
+        scores = self._network(inputs[torch.from_numpy(at)])
+        padded = scores.new_full((scores.shape[0], *real.shape), -torch.inf)
+        padded[:, torch.from_numpy(real)] = scores
+        log_share = torch.log_softmax(padded, dim=2)[:, torch.from_numpy(real)]
+        positive = torch.from_numpy(chosen[at])
+        row = torch.from_numpy(np.nonzero(real)[0])[positive]
+        per_user = torch.zeros(scores.shape[0], users.size)
+        per_user.index_add_(1, row, log_share[:, positive])
+        positives = torch.bincount(row, minlength=users.size).clamp(min=1)
+        # a basket of nine tells more than a basket of one, though not nine times as much
+        weight = positives.sqrt().clamp(max=3)
+        return -((per_user / positives) * weight).sum() / weight.sum() / scores.shape[0]
+
+    def standardise(self, pairs: Pairs, values: FloatArray) -> Standardised:
+        """Signals over each user's candidates, and levels over all training pairs."""
+        means = pairs.means(values)
+        centred = values - means[pairs.users]
+        spread = np.sqrt(pairs.means(centred**2))
+        place = centred / np.maximum(spread, 1e-6)[pairs.users]
+        level = (values[:, self.absolute] - self._level[0]) / np.maximum(self._level[1], 1e-6)
+        level_means = (means[:, self.absolute] - self._level[0]) / np.maximum(self._level[1], 1e-6)
+        return Standardised(
+            np.concatenate([place, level], axis=1).astype(np.float32),
+            np.concatenate([np.zeros_like(means), level_means], axis=1).astype(np.float32),
+            spread,
+        )
+
+    def score(self, pairs: Pairs, values: FloatArray) -> FloatArray:
+        """Scores of all pairs, ``(n_pairs,)``; higher is better, comparable within a user."""
+        return self._scores(self.standardise(pairs, values).inputs)
+
+    def _scores(self, inputs: FloatArray) -> FloatArray:
+        with torch.inference_mode():
+            scores: Tensor = self._network(torch.from_numpy(np.ascontiguousarray(inputs))).mean(0)
+        return scores.numpy()
+
+    def contributions(
+        self, inputs: FloatArray, baseline: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """What every signal group gives to some scores: exact Shapley values.
+
+        A group that is left out takes the values of the user's mean candidate; every coalition of
+        groups is scored (Shapley 1953; Lundberg and Lee, NeurIPS 2017).
+
+        Args:
+            inputs: ``(n, n_inputs)`` from :meth:`standardise`.
+            baseline: ``(n, n_inputs)`` the mean candidate of each row's user.
+
+        Returns:
+            The base ``(n,)``, scores of the mean candidates, and contributions
+            ``(n, n_groups)`` in the order of ``groups``; base and contributions sum to the score.
+        """
+        n_groups = len(self.groups)
+        coalitions = np.array(
+            [[code >> group & 1 for group in range(n_groups)] for code in range(1 << n_groups)],
+            dtype=bool,
+        )
+        present = coalitions[:, self._group_of_input]
+        mixed = np.where(present[None], inputs[:, None], baseline[:, None])
+        flat = mixed.reshape(-1, inputs.shape[1]).astype(np.float64)
+        with torch.inference_mode():
+            network = self._new_network().double()
+            network.load_state_dict(self._network.state_dict())
+            scores = network(torch.from_numpy(flat)).mean(0).numpy()
+        worth = scores.reshape(inputs.shape[0], coalitions.shape[0])
+        return worth[:, 0], worth @ _shapley_weights(n_groups)
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """The weights as named arrays."""
+        arrays = {name: value.numpy() for name, value in self._network.state_dict().items()}
+        return {**arrays, "level": self._level}
+
+    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Takes on a saved :meth:`state`."""
+        self._level = np.asarray(arrays["level"])
+        named = {n: torch.from_numpy(np.array(v)) for n, v in arrays.items() if n != "level"}
+        self._network.load_state_dict(named)
+        return self
+
+
+def _shapley_weights(n: int) -> npt.NDArray[np.float64]:
+    """The matrix ``(2^n, n)`` that turns coalition worths into Shapley values.
+
+    Coalition ``code`` holds group ``g`` where bit ``g`` of it is set.
+    """
+    weights = np.zeros((1 << n, n))
+    for group in range(n):
+        others = [other for other in range(n) if other != group]
+        for size in range(n):
+            share = factorial(size) * factorial(n - size - 1) / factorial(n)
+            for members in combinations(others, size):
+                code = sum(1 << member for member in members)
+                weights[code | 1 << group, group] += share
+                weights[code, group] -= share
+    return weights

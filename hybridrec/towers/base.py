@@ -1,0 +1,135 @@
+"""The one contract of all towers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy.sparse import csr_array, diags_array
+
+from hybridrec.data.histories import Histories
+from hybridrec.errors import NotFittedError
+from kg import KnowledgeGraph
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a tower may learn from.
+
+    Args:
+        histories: who met what, and how long ago.
+        catalogue: one row an item, in the order of the item rows.
+        graph: the knowledge graph, or ``None`` where the catalogue has no attributes.
+    """
+
+    histories: Histories
+    catalogue: pl.DataFrame
+    graph: KnowledgeGraph | None
+
+
+class Tower(ABC):
+    """A model that gives every item an embedding and every weighted history a user vector.
+
+    A score is the inner product of the two. Weighted histories are sparse matrices
+    ``(n_users, n_items)`` of weights above 0, as :meth:`Histories.weights` makes them.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self) -> None:
+        self._item_embeddings: FloatArray | None = None
+
+    @abstractmethod
+    def fit(self, data: TrainingData) -> Self:
+        """Learns from the data; fitted before, it starts from where it was."""
+
+    @abstractmethod
+    def fold_in(self, weights: csr_array) -> FloatArray:
+        """User vectors of weighted histories, ``(n_users, embedding_dim)``."""
+
+    @abstractmethod
+    def attribute(self, weights: csr_array, items: IntArray) -> FloatArray:
+        """How much each past item gives to a user's scores.
+
+        Args:
+            weights: the weighted history of one user, ``(1, n_items)``.
+            items: ``(n,)`` item rows that were scored.
+
+        Returns:
+            ``(n_past_items, n)``, rows in the order of ``weights.indices``; each column sums to
+            the score of its item.
+        """
+
+    @abstractmethod
+    def state(self) -> Arrays:
+        """All that is needed to score again, as named arrays."""
+
+    @abstractmethod
+    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Takes on a saved :meth:`state`."""
+
+    def embed_items(
+        self, catalogue: pl.DataFrame, graph: KnowledgeGraph | None, entities: IntArray
+    ) -> FloatArray:
+        """Embeddings of items that were never fitted on, ``(n, embedding_dim)``.
+
+        Zeros, which score nothing, unless the tower can tell more from the catalogue.
+
+        Args:
+            catalogue: the new rows.
+            graph: the knowledge graph with the new items in it.
+            entities: ``(n,)`` the entity of each new row.
+        """
+        return np.zeros((catalogue.height, self.item_embeddings.shape[1]), dtype=np.float32)
+
+    @property
+    def item_embeddings(self) -> FloatArray:
+        """Embeddings of all items, ``(n_items, embedding_dim)``."""
+        if self._item_embeddings is None:
+            raise NotFittedError(f"the {self.name} tower is not fitted yet; call fit first")
+        return self._item_embeddings
+
+    def extend(self, embeddings: FloatArray) -> None:
+        """Appends the embeddings of further items."""
+        self._item_embeddings = np.concatenate([self.item_embeddings, embeddings])
+
+
+class HistoryMeanTower(Tower):
+    """A tower whose user vector is the weighted mean of the items in the history.
+
+    Weights count by their logarithm, ``log(1 + weight)``, and sum to 1, so that what is bought
+    daily does not drown the rest.
+    """
+
+    @property
+    def history_embeddings(self) -> FloatArray:
+        """What each item brings to a user vector, ``(n_items, embedding_dim)``."""
+        return self.item_embeddings
+
+    def fold_in(self, weights: csr_array) -> FloatArray:
+        """User vectors of weighted histories, ``(n_users, embedding_dim)``."""
+        return np.asarray(mean_weights(weights) @ self.history_embeddings, dtype=np.float32)
+
+    def attribute(self, weights: csr_array, items: IntArray) -> FloatArray:
+        """How much each past item gives to a user's scores; see :meth:`Tower.attribute`."""
+        shares = mean_weights(weights)
+        past = self.history_embeddings[shares.indices] * shares.data[:, None]
+        return np.asarray(past @ self.item_embeddings[items].T, dtype=np.float32)
+
+
+def mean_weights(weights: csr_array) -> csr_array:
+    """Weights turned into shares of a mean: logarithms that sum to 1 in every row not empty."""
+    logs = weights.astype(np.float32)
+    logs.data = np.log1p(logs.data)
+    totals = np.asarray(logs.sum(axis=1)).ravel()
+    scale = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
+    return csr_array(diags_array(scale) @ logs, dtype=np.float32)

@@ -1,0 +1,69 @@
+"""What can be wrong with a graph's input, one class a cause; all of them are ``ValueError``."""
+
+from collections.abc import Iterable
+from itertools import islice
+
+_EXAMPLES = 3
+
+
+class KnowledgeGraphError(ValueError):
+    """Base of every error that ``kg`` raises on purpose."""
+
+
+class MissingColumnError(KnowledgeGraphError):
+    """A table lacks a column that was asked for."""
+
+
+class EmptyCatalogueError(KnowledgeGraphError):
+    """The catalogue has no rows."""
+
+
+class NullItemError(KnowledgeGraphError):
+    """A catalogue row has no item id."""
+
+
+class DuplicateItemError(KnowledgeGraphError):
+    """Two rows carry the same item id, or a new row repeats one that the graph has."""
+
+
+class AttributeColumnError(KnowledgeGraphError):
+    """A column cannot be read as an attribute: its type, or its name, stands in the way."""
+
+
+class UnknownEntityError(KnowledgeGraphError):
+    """An entity was named that the graph does not have, or not of that type."""
+
+
+class UnknownRelationError(KnowledgeGraphError):
+    """A relation was named that the graph does not have."""
+
+
+class MalformedTripleError(KnowledgeGraphError):
+    """A triple has no head, no relation or no tail."""
+
+
+class DanglingItemError(KnowledgeGraphError):
+    """A triple speaks of an item that the catalogue does not have."""
+
+
+class SelfLoopError(KnowledgeGraphError):
+    """A triple joins an entity to itself."""
+
+
+class PathRequestError(KnowledgeGraphError):
+    """A path search was asked for with a length or a number below one."""
+
+
+class GraphFileError(KnowledgeGraphError):
+    """A saved graph is incomplete, damaged or of another format."""
+
+
+def examples(values: Iterable[object]) -> str:
+    """The first few of ``values`` as text for an error message.
+
+    >>> examples(["a", "b", "c", "d"])
+    "'a', 'b', 'c', …"
+    """
+    shown = list(islice(values, _EXAMPLES + 1))
+    text = ", ".join(repr(value) for value in shown[:_EXAMPLES])
+    return text + ", …" if len(shown) > _EXAMPLES else text

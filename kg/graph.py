@@ -1,0 +1,305 @@
+"""The knowledge graph of a shop's products."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path as DiskPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from kg.adjacency import Adjacency, adjacency_of
+from kg.assembly import Parts, Triples, locked
+from kg.catalogue import parts_from_catalogue, parts_with_items
+from kg.disk import read_parts, write_parts
+from kg.lookup import EntitiesByKey, entity_of_key, keyed_entities, linked_share
+from kg.paths import FloatArray, Path, best_paths, entity_weights, path_text
+from kg.schema import ITEM, CatalogueSchema, Relation
+from kg.views import array_view, hetero_view, networkx_view, relation_table
+
+if TYPE_CHECKING:
+    import networkx
+    import torch_geometric.data
+
+
+@dataclass(frozen=True, eq=False)
+class KnowledgeGraph:
+    """Items, what they have in common, and the edges between; it never changes.
+
+    Entities are numbered from 0. In a graph fresh from a catalogue the items come first, in the
+    order of its rows, so that the entity of row ``r`` is ``r``; after :meth:`add_items` read
+    :attr:`item_entities`. Make graphs with :meth:`from_catalogue` and :meth:`load`.
+
+    Attributes:
+        entities: One row an entity: ``entity`` (its index, Int32), ``type``, ``key`` (unique
+            within its type; for items the text of the item id) and ``name``, for people.
+        relations: The kinds of edges.
+        triples: Arrays ``heads``, ``relations`` and ``tails``, int32, shape ``(n_triples,)``,
+            sorted by relation, head and tail, without repeats.
+        schema: How the catalogue was read.
+
+    >>> catalogue = pl.DataFrame(
+    ...     {"item_id": [7, 8], "title": ["Cola", "Soda"], "brand": ["Acme", "Acme"]}
+    ... )
+    >>> graph = KnowledgeGraph.from_catalogue(catalogue)
+    >>> graph.n_items, graph.n_entities, graph.n_triples
+    (2, 3, 2)
+    >>> path = graph.paths([0], 1)[0]
+    >>> graph.describe_path(path)
+    'Cola —brand→ Acme ←brand— Soda'
+    """
+
+    entities: pl.DataFrame
+    relations: tuple[Relation, ...]
+    triples: Triples
+    schema: CatalogueSchema
+
+    def __post_init__(self) -> None:
+        """Locks the arrays."""
+        for array in self.triples:
+            locked(array)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both hold the same entities, relations and triples under the same indexes."""
+        if not isinstance(other, KnowledgeGraph):
+            return NotImplemented
+        return (
+            self.relations == other.relations
+            and self.schema == other.schema
+            and self.entities.equals(other.entities)
+            and all(map(np.array_equal, self.triples, other.triples))
+        )
+
+    def __repr__(self) -> str:
+        """Its size in one line."""
+        return (
+            f"KnowledgeGraph({self.n_items} items, {self.n_entities} entities, "
+            f"{len(self.relations)} relations, {self.n_triples} triples)"
+        )
+
+    @classmethod
+    def from_catalogue(
+        cls,
+        catalogue: pl.DataFrame,
+        *,
+        item_id: str = "item_id",
+        name: str | None = "title",
+        attributes: Sequence[str] | None = None,
+        triples: pl.DataFrame | None = None,
+        items: Sequence[Hashable] | None = None,
+    ) -> "KnowledgeGraph":
+        """Builds a graph from a table of products.
+
+        Every attribute column becomes a relation and, under the same name, a type of entity:
+
+        - strings, integers, booleans and lists of them: an entity for each distinct value;
+        - paths (``"Beauty > Makeup"``, several joined by ``" || "``): an entity for each prefix,
+          items joined to the whole path, each prefix to the one above it (``<column>_parent``);
+        - sizes (``"16 OZ"``, in a column whose name says size, volume, weight …): bands a power
+          of two wide, such as ``"8–16 OZ"``; what is not plainly a size gives no edge;
+        - floats: five bands of about equally many items, such as ``"price 2.49–3.99"``.
+
+        Blank and null values give no edge.
+
+        Args:
+            catalogue: One row an item.
+            item_id: Column of ids, of any type that has a text form; that text is the item's key.
+            name: Column of names for people, or None to call items by their id.
+            attributes: The attribute columns. When None they are chosen: paths, sizes, strings
+                and lists of strings that are not free text, and integers whose name ends in
+                ``id``; never floats.
+            triples: More edges: columns ``head``, ``relation``, ``tail``, and if wanted
+                ``head_type`` (else ``"item"``), ``tail_type`` (else the relation's name) and
+                ``tail_name``. Items must be of the catalogue; other entities are made as needed.
+            items: Ids of the rows to take, in the order wanted; all rows when None. Triples about
+                other items of the catalogue are left out with them.
+
+        Raises:
+            MissingColumnError: When a column named is not there.
+            AttributeColumnError: When a column cannot be an attribute.
+            EmptyCatalogueError, NullItemError, DuplicateItemError: When there is no row, a row has
+                no id, or two have the same.
+            UnknownEntityError: When ``items`` names an id that is not in the catalogue.
+            DanglingItemError: When a triple names an item that is not in the catalogue.
+            MalformedTripleError, SelfLoopError: When a triple has no head, relation or tail, or
+                joins an entity to itself.
+        """
+        parts = parts_from_catalogue(
+            catalogue,
+            item_id=item_id,
+            name=name,
+            attributes=attributes,
+            triples=triples,
+            items=items,
+        )
+        return cls(*parts)
+
+    def add_items(self, rows: pl.DataFrame) -> "KnowledgeGraph":
+        """A new graph with more items, read the way the first catalogue was.
+
+        What is there keeps its index. The new items come after it in the order of ``rows``, and
+        after them the attribute values not seen before.
+
+        Args:
+            rows: Catalogue rows with the columns that the graph was built from.
+
+        Raises:
+            DuplicateItemError: When an item is in the graph already, or twice in ``rows``.
+            MissingColumnError, EmptyCatalogueError, NullItemError, AttributeColumnError: As in
+                :meth:`from_catalogue`.
+        """
+        return KnowledgeGraph(*parts_with_items(self._parts, rows))
+
+    @property
+    def n_entities(self) -> int:
+        """How many entities there are, items included."""
+        return self.entities.height
+
+    @property
+    def n_items(self) -> int:
+        """How many items there are."""
+        return len(self.item_entities)
+
+    @property
+    def n_triples(self) -> int:
+        """How many edges there are."""
+        return len(self.triples.heads)
+
+    @cached_property
+    def item_entities(self) -> npt.NDArray[np.int32]:
+        """The entity of each item row, shape ``(n_items,)``: of row ``r`` at place ``r``."""
+        return locked(np.flatnonzero(self._is_item).astype(np.int32))
+
+    @cached_property
+    def degree(self) -> npt.NDArray[np.int64]:
+        """How many triples touch each entity, as head or as tail, shape ``(n_entities,)``."""
+        heads, _, tails = self.triples
+        return locked(
+            np.bincount(heads, minlength=self.n_entities)
+            + np.bincount(tails, minlength=self.n_entities)
+        )
+
+    @cached_property
+    def adjacency(self) -> Adjacency:
+        """The neighbours of every entity, worked out when first asked for."""
+        return adjacency_of(self.triples, self._is_item)
+
+    @cached_property
+    def entity_weights(self) -> FloatArray:
+        """What each entity multiplies the score of a path through it by; see :mod:`kg.paths`."""
+        return locked(entity_weights(self.degree))
+
+    def describe(self) -> pl.DataFrame:
+        """One row a relation: its types, its triples, and how many heads and tails these join."""
+        return relation_table(self)
+
+    def entity_index(self, type: str, key: object) -> int:
+        """The index of an entity.
+
+        Args:
+            type: Its type, such as ``"item"`` or ``"brand"``.
+            key: Its key; for items the id as the catalogue has it.
+
+        Raises:
+            UnknownEntityError: When there is none of that type and key.
+        """
+        return entity_of_key(self._entities_by_key, type, str(key))
+
+    def paths(
+        self, sources: Iterable[int], target: int, *, max_length: int = 4, k: int = 3
+    ) -> list[Path]:
+        """The best paths that lead from any of some items to one item.
+
+        A path runs through entities that are no items, over edges in either direction, and visits
+        no entity twice. Few and specific entities win over many and general ones, by the score of
+        :mod:`kg.paths`. Parallel edges count as one, the first. The result is exact.
+
+        Args:
+            sources: Entity indexes of items; the target among them is ignored.
+            target: Entity index of an item.
+            max_length: Edges a path may have.
+            k: How many paths to return at most.
+
+        Returns:
+            At most ``k`` paths, best first; equal scores are ordered by length, then by entity
+            indexes. Empty when nothing joins them.
+
+        Raises:
+            UnknownEntityError: When a source or the target is not the index of an item.
+            PathRequestError: When ``max_length`` or ``k`` is below one.
+        """
+        return best_paths(self, sources, target, max_length=max_length, k=k)
+
+    def describe_path(self, path: Path) -> str:
+        """A path in words, such as ``"Cola —brand→ Acme ←brand— Soda"``."""
+        return path_text(self, path)
+
+    def item_share(self, entity: int) -> float:
+        """The fraction of all items that are joined to an entity directly, from 0 to 1.
+
+        Raises:
+            UnknownEntityError: When there is no such index.
+        """
+        return linked_share(self, entity)
+
+    def to_networkx(self) -> "networkx.MultiDiGraph[int]":
+        """The graph for networkx.
+
+        Nodes are entity indexes with attributes ``type``, ``key`` and ``name``; edges run from
+        head to tail, their key and their attribute ``relation`` is the relation's name.
+        """
+        return networkx_view(self)
+
+    def to_hetero_data(self) -> "torch_geometric.data.HeteroData":
+        """The graph for torch-geometric.
+
+        Node types are the entity types, each with ``num_nodes`` and ``entity`` (local to global
+        index, int64). Edge types are ``(head type, relation, tail type)`` with a local
+        ``edge_index`` from head to tail; ``torch_geometric.transforms.ToUndirected`` adds the
+        reverse edges.
+        """
+        return hetero_view(self)
+
+    def edge_index(
+        self, relations: Sequence[str] | None = None
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The edges over all entities, whatever their types.
+
+        Args:
+            relations: Names of the relations to take; all when None.
+
+        Returns:
+            Heads and tails, shape ``(2, n)``, and for each edge the position of its relation in
+            :attr:`relations`, shape ``(n,)``; both int64.
+
+        Raises:
+            UnknownRelationError: When the graph has no relation of a given name.
+        """
+        return array_view(self, relations)
+
+    def save(self, directory: str | DiskPath) -> None:
+        """Writes the graph into a directory, made if need be, as Parquet and JSON."""
+        write_parts(self._parts, directory)
+
+    @classmethod
+    def load(cls, directory: str | DiskPath) -> "KnowledgeGraph":
+        """Reads a saved graph; it equals the one that was saved.
+
+        Raises:
+            GraphFileError: When a file is missing, damaged or of another format.
+        """
+        return cls(*read_parts(directory))
+
+    @property
+    def _parts(self) -> Parts:
+        return Parts(self.entities, self.relations, self.triples, self.schema)
+
+    @cached_property
+    def _is_item(self) -> npt.NDArray[np.bool_]:
+        return (self.entities.get_column("type") == ITEM).to_numpy()
+
+    @cached_property
+    def _entities_by_key(self) -> EntitiesByKey:
+        return keyed_entities(self.entities)
