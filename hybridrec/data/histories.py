@@ -82,3 +82,31 @@ class Histories:
         matrix.data = matrix.data.astype(np.float32)
         matrix.eliminate_zeros()
         return matrix
+
+    def merged(
+        self, later: Histories, rows: IntArray, n_users: int, shift: float, late: float
+    ) -> Histories:
+        """These histories with further events behind them.
+
+        Args:
+            later: the further events.
+            rows: ``(later.n_users,)`` the user row here of each of its users.
+            n_users: users of the result; those beyond the present ones are new.
+            shift: days by which the present events have aged.
+            late: days by which ages of the further events are to grow.
+        """
+        users = np.concatenate([self.users, rows[later.users]])
+        items = np.concatenate([self.items, later.items])
+        strengths = np.concatenate([self.strengths, later.strengths])
+        counts = np.bincount(users, minlength=n_users)
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        if self.timed:
+            ages = np.concatenate([self.ages + shift, later.ages + late])
+            order = np.lexsort((-ages, users))
+            ages = ages[order]
+        else:
+            order = np.argsort(users, kind="stable")
+            ages = np.repeat(indptr[1:], counts) - np.arange(indptr[-1]) - 1.0
+        return Histories(
+            indptr, items[order], ages, strengths[order], self.n_items, self.timed
+        )

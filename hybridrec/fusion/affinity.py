@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,6 @@ from hybridrec.towers.base import mean_weights
 from kg import KnowledgeGraph
 
 FloatArray = npt.NDArray[np.float32]
-
-FLOOR = 1e-3
-"""Shares count by their logarithm, from this one up."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,11 @@ class Affinity:
                 up = csr_array((ones, (heads, tails)), shape=shape)
                 links[relation.name] = csr_array(of_type[relation.head_type] @ up)
         return cls({name: _row_shares(matrix) for name, matrix in links.items()})
+
+    def only(self, relations: Iterable[str]) -> Affinity:
+        """These relations, in this order; empty where the graph of the moment has no such edge."""
+        empty = csr_array((next(iter(self.links.values())).shape if self.links else (0, 0)))
+        return Affinity({name: self.links.get(name, empty) for name in relations})
 
     def shares(self, relation: str, weights: csr_array) -> FloatArray:
         """The share of each history that an item has in common, ``(n_users, n_items)``, 0 to 1."""

@@ -20,6 +20,7 @@ def find_candidates(
     own: csr_array | None,
     allowed: BoolArray,
     config: CandidatesConfig,
+    include: int | None = None,
 ) -> Pairs:
     """The best items of every tower under every profile, the popular, and the user's own.
 
@@ -30,6 +31,7 @@ def find_candidates(
             once seen are not wanted again.
         allowed: ``(n_users, n_items)`` which items may be recommended at all.
         config: how many of each.
+        include: an item that is to be a candidate of everyone, whatever the sources say.
     """
     chosen = np.zeros_like(allowed)
     for block in scores.blocks.values():
@@ -41,7 +43,10 @@ def find_candidates(
         rank = np.arange(own.nnz) - np.repeat(own.indptr[:-1], np.diff(own.indptr))
         best = order[rank < config.own]
         chosen[rows[best], own.indices[best]] = True
-    return Pairs.from_mask(chosen & allowed)
+    chosen &= allowed
+    if include is not None:
+        chosen[:, include] = True
+    return Pairs.from_mask(chosen)
 
 
 def _mark_best(chosen: BoolArray, scores: FloatArray, n: int) -> None:

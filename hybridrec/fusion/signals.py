@@ -6,7 +6,7 @@ times is absent, not zero, where the data have none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,8 @@ FloatArray = npt.NDArray[np.float32]
 
 RECENT_DAYS = 28.0
 LATEST_DAYS = 7.0
+SHARE_FLOOR = 1e-3
+"""Shares of a history count by their logarithm, from this one up."""
 OWN_HALF_LIVES_DAYS = (7.0, 14.0, 30.0, 60.0, 120.0)
 OWN_HALF_LIVES_EVENTS = (2.0, 10.0, 50.0)
 
@@ -32,7 +34,7 @@ class Signal:
     Args:
         name: unique.
         group: what it speaks for in explanations: a tower's profile (``text/short``),
-            ``popularity`` or ``repeat``.
+            ``affinity``, ``popularity`` or ``repeat``.
         meaning: in words, for people.
         absolute: whether its own level counts beside its place among the user's candidates.
     """
@@ -44,18 +46,32 @@ class Signal:
 
 
 def declared_signals(
-    tower_profiles: Iterable[str], *, timed: bool, repeats: bool
+    tower_profiles: Iterable[str],
+    relation_profiles: Iterable[str],
+    *,
+    timed: bool,
+    repeats: bool,
 ) -> tuple[Signal, ...]:
     """The signals a model has.
 
     Args:
         tower_profiles: ``tower/profile`` names.
+        relation_profiles: ``relation/profile`` names, for relations of the knowledge graph.
         timed: whether the data have times.
         repeats: whether items the user has met may be recommended again.
     """
     signals = [
         Signal(name, name, f"score of the {name.split('/')[0]} tower, {name.split('/')[1]} profile")
         for name in tower_profiles
+    ]
+    signals += [
+        Signal(
+            f"shared {name}",
+            "affinity",
+            f"log of the share of the {name.split('/')[1]} profile with the same "
+            f"{name.split('/')[0]}",
+        )
+        for name in relation_profiles
     ]
     signals.append(Signal("popularity", "popularity", "log of the users who ever met it", True))
     if timed:
@@ -124,6 +140,7 @@ def compute_signals(
     signals: tuple[Signal, ...],
     pairs: Pairs,
     scores: TowerScores,
+    shared: Mapping[str, FloatArray],
     statistics: ItemStatistics,
     histories: Histories,
 ) -> FloatArray:
@@ -133,12 +150,18 @@ def compute_signals(
         signals: what to compute, in the order of the columns.
         pairs: the candidates of a block of users.
         scores: what the towers give, for the same block.
+        shared: for ``relation/profile`` what share of each history an item has in common,
+            ``(n_users, n_items)``.
         statistics: popularity, as of the same moment.
         histories: the block's own histories.
     """
     users, items = pairs.users, pairs.items
     columns: dict[str, FloatArray] = {
         name: block[users, items] for name, block in scores.blocks.items()
+    }
+    columns |= {
+        f"shared {name}": np.log(block[users, items] + SHARE_FLOOR)
+        for name, block in shared.items()
     }
     columns |= {name: column[items] for name, column in statistics.columns.items()}
     if any(signal.group == "repeat" for signal in signals):

@@ -20,8 +20,8 @@ from hybridrec.towers.base import Arrays, FloatArray, IntArray, Tower, TrainingD
 class CollaborativeTower(Tower):
     """Factors of users and items from weighted interactions (Hu et al. 2008).
 
-    Confidence is ``1 + alpha · log(1 + weight)``, the weight being the user's events on the item,
-    decayed by age. On CPU the factors are fitted by ``implicit`` (conjugate gradients), on CUDA by
+    Confidence is ``alpha · log(1 + weight)``, the weight being the user's events on the item,
+    decayed by age; a pair last met long ago may thus count less than one that never met. On CPU the factors are fitted by ``implicit`` (conjugate gradients), on CUDA by
     :mod:`hybridrec.towers.ials`; both minimise the same objective. Histories are folded in by an
     exact solve with the item factors held, on every device.
     """
@@ -57,7 +57,7 @@ class CollaborativeTower(Tower):
 
     def confidences(self, weights: csr_array) -> csr_array:
         """Weighted histories as the confidences of the objective."""
-        scaled = 1 + self.config.alpha * np.log1p(weights.data)
+        scaled = self.config.alpha * np.log1p(weights.data)
         return csr_array((scaled, weights.indices, weights.indptr), shape=weights.shape)
 
     def fold_in(self, weights: csr_array) -> FloatArray:

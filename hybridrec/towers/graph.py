@@ -29,7 +29,7 @@ from hybridrec.towers.propagation import (
     LAYER_GAIN,
     RelationalLightGCN,
     multiply,
-    normalised_adjacencies,
+    normalised_adjacency,
     sparse_tensor,
 )
 from kg import KnowledgeGraph
@@ -65,9 +65,9 @@ class GraphTower(HistoryMeanTower):
         self.device = resolve_device(device)
         self._learned: Arrays | None = None
         self._entity_states: FloatArray | None = None
-        self._entity_degrees: FloatArray | None = None
+        self._degrees: npt.NDArray[np.float64] | None = None
         self.relation_weights: dict[str, float] = {}
-        """How much each relation passes on, relative to the others; the mean is 1."""
+        """The share of each relation in what a propagation step passes on; they sum to 1."""
 
     def fit(self, data: TrainingData) -> Self:
         """Learns embeddings; fitted before on the same items and entities, it goes on from them."""
@@ -78,8 +78,8 @@ class GraphTower(HistoryMeanTower):
         weights = histories.weights(half_life)
         relations, edges = _edges(weights, graph, n_entities)
         n_nodes = n_entities + histories.n_users
-        adjacencies, degrees = normalised_adjacencies(edges, n_nodes)
-        sparse = [sparse_tensor(matrix, self.device) for matrix in adjacencies]
+        adjacencies = [normalised_adjacency(*edge, n_nodes) for edge in edges]
+        sparse = [sparse_tensor(matrix, self.device) for matrix, _ in adjacencies]
 
         met = torch.zeros(n_nodes)
         met[torch.from_numpy(np.unique(weights.indices)).long()] = 1.0
@@ -106,7 +106,7 @@ class GraphTower(HistoryMeanTower):
         self._item_embeddings = embeddings.cpu().numpy()
         kept = torch.stack([state[:n_entities] for state in states[:-1]])
         self._entity_states = kept.cpu().numpy()
-        self._entity_degrees = degrees[:n_entities].astype(np.float32)
+        self._degrees = np.stack([degrees[:n_entities] for _, degrees in adjacencies])
         shares = model.relation_weights.detach().cpu().tolist()
         self.relation_weights = dict(zip(relations, shares, strict=True))
         self._learned = {
@@ -133,26 +133,26 @@ class GraphTower(HistoryMeanTower):
         """
         width = self.item_embeddings.shape[1]
         embeddings = np.zeros((catalogue.height, width), dtype=np.float32)
-        if graph is None or self._entity_states is None or self._entity_degrees is None:
+        if graph is None or self._entity_states is None or self._degrees is None:
             return embeddings
-        states, degrees = self._entity_states, self._entity_degrees
         assert self._learned is not None
-        known = states.shape[1]
-        place = np.full(graph.n_entities, -1, dtype=np.int64)
-        place[entities] = np.arange(entities.size)
+        known = self._entity_states.shape[1]
+        row_of = np.full(graph.n_entities, -1, dtype=np.int64)
+        row_of[entities] = np.arange(entities.size)
         edges, kinds = graph.edge_index()
-        heads, tails = np.concatenate([edges, edges[::-1]], axis=1)
-        kinds = np.concatenate([kinds, kinds])
-        wanted = (place[heads] >= 0) & (tails < known)
-        rows, tails, kinds = place[heads[wanted]], tails[wanted], kinds[wanted]
-        weight = np.array([self.relation_weights.get(r.name, 0.0) for r in graph.relations])
-        own_degree = np.bincount(rows, minlength=entities.size)[rows]
-        value = weight[kinds] / np.sqrt(own_degree * np.maximum(degrees[tails], 1.0))
-        step = csr_array((value, (rows, tails)), shape=(entities.size, known))
-        logits = self._learned["layer_logits"]
-        shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+        step = csr_array((entities.size, known))
+        for place, (name, share) in enumerate(self.relation_weights.items()):
+            of_name = np.array([relation.name == name for relation in graph.relations])[kinds]
+            heads, tails = edges[:, of_name]
+            wanted = (row_of[heads] >= 0) & (tails < known)
+            rows, tails = row_of[heads[wanted]], tails[wanted]
+            own = np.bincount(rows, minlength=entities.size)[rows]
+            value = share / np.sqrt(own * np.maximum(self._degrees[place, tails], 1.0))
+            step = step + csr_array((value, (rows, tails)), shape=step.shape)
+        logits = torch.from_numpy(self._learned["layer_logits"])
+        shares = torch.softmax(logits, 0).numpy()
         gain = LAYER_GAIN * np.sqrt(np.abs(self._learned["scale"]))
-        for share, state in zip(shares[1:], states, strict=True):
+        for share, state in zip(shares[1:], self._entity_states, strict=True):
             embeddings[:, :-1] += gain * share * (step @ state)
         return embeddings
 
@@ -162,9 +162,9 @@ class GraphTower(HistoryMeanTower):
         assert self._learned is not None
         arrays |= {f"learned.{name}": value for name, value in self._learned.items()}
         assert self._entity_states is not None
-        assert self._entity_degrees is not None
+        assert self._degrees is not None
         arrays["entity_states"] = self._entity_states
-        arrays["entity_degrees"] = self._entity_degrees
+        arrays["degrees"] = self._degrees
         for name, weight in self.relation_weights.items():
             arrays[f"relation.{name}"] = np.array(weight, dtype=np.float64)
         return arrays
@@ -173,7 +173,7 @@ class GraphTower(HistoryMeanTower):
         """Takes on a saved :meth:`state`."""
         self._item_embeddings = np.asarray(arrays["item_embeddings"])
         self._entity_states = np.asarray(arrays["entity_states"])
-        self._entity_degrees = np.asarray(arrays["entity_degrees"])
+        self._degrees = np.asarray(arrays["degrees"])
         self._learned = {
             name.removeprefix("learned."): np.asarray(value)
             for name, value in arrays.items()
@@ -204,8 +204,14 @@ class GraphTower(HistoryMeanTower):
     ) -> None:
         random = np.random.default_rng(self.seed)
         rate = self.config.learning_rate
-        optimizer = torch.optim.Adam(model.parameters(), lr=rate)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=max(steps, 2))
+        # a handful of shares and scales for the whole graph may move faster than embeddings
+        few = [model.relation_logits, model.layer_logits, model.scale]
+        many = [model.embedding, model.bias]
+        rates = [10 * rate, rate]
+        optimizer = torch.optim.Adam(
+            [{"params": group, "lr": lr} for group, lr in zip((few, many), rates, strict=True)]
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=max(steps, 2))
         for step in track(range(steps), "graph tower", steps):
             moment = moments[step % len(moments)]
             size = min(self.config.batch_size, moment.users.size)
@@ -245,7 +251,6 @@ class GraphTower(HistoryMeanTower):
             items, bias = items[chosen], model.bias[chosen]
         else:
             bias = model.bias
-        # with few events to average, |scale| keeps scores from shrinking to nothing
         scores = model.scale.abs() * vectors @ items.T + bias
         log_odds = torch.log_softmax(scores, dim=1)
         rows = torch.from_numpy(targets.row.astype(np.int64)).to(self.device)

@@ -4,7 +4,7 @@ Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets"
 
     Σ_ui c_ui (p_ui − x_u·y_i)² + λ (Σ_u |x_u|² + Σ_i |y_i|²)
 
-with ``p = 1`` and confidence ``c > 1`` for pairs that met, ``p = 0`` and ``c = 1`` for all others.
+with ``p = 1`` and confidence ``c > 0`` for pairs that met, ``p = 0`` and ``c = 1`` for all others.
 Every row is solved exactly, by Cholesky, in batches of rows of similar length; runs on any device.
 """
 

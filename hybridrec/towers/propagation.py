@@ -2,7 +2,7 @@
 
 The layer of LightGCN (He et al., SIGIR 2020) made relational: no feature transform and no
 non-linearity, ``x' = Σ_r w_r Â_r x``, with ``Â_r`` the symmetrically normalised adjacency of
-relation ``r`` and ``w_r > 0`` learned.
+relation ``r`` by its own degrees, and shares ``w_r`` learned.
 """
 
 from __future__ import annotations
@@ -53,28 +53,28 @@ def sparse_tensor(matrix: csr_array, device: torch.device) -> Tensor:
     )
 
 
-def normalised_adjacencies(
-    edges: list[tuple[np.ndarray, np.ndarray, np.ndarray]], n_nodes: int
-) -> tuple[list[csr_array], np.ndarray]:
-    """Symmetric adjacencies ``D^-½ A_r D^-½`` with ``D`` the degrees over all relations.
+def normalised_adjacency(
+    heads: np.ndarray, tails: np.ndarray, weights: np.ndarray, n_nodes: int
+) -> tuple[csr_array, np.ndarray]:
+    """The symmetric adjacency ``D^-½ A D^-½`` of one relation, ``D`` its own degrees.
 
     Args:
-        edges: for each relation its heads, tails and weights, each ``(n_edges,)``.
+        heads, tails, weights: the edges, each ``(n_edges,)``.
         n_nodes: number of nodes.
 
     Returns:
-        One sparse ``(n_nodes, n_nodes)`` a relation, and the degrees ``(n_nodes,)``.
+        Sparse ``(n_nodes, n_nodes)``, and the degrees ``(n_nodes,)``.
     """
-    adjacencies = []
-    degrees = np.zeros(n_nodes)
-    for heads, tails, weights in edges:
-        one_way = csr_array((weights, (heads, tails)), shape=(n_nodes, n_nodes))
-        both = csr_array(one_way + one_way.T)
-        adjacencies.append(both)
-        degrees += np.asarray(both.sum(axis=1)).ravel()
-    scale = np.divide(1.0, np.sqrt(degrees), out=np.zeros(n_nodes), where=degrees > 0)
-    scaling = diags_array(scale)
-    return [csr_array(scaling @ matrix @ scaling) for matrix in adjacencies], degrees
+    one_way = csr_array((weights, (heads, tails)), shape=(n_nodes, n_nodes))
+    both = csr_array(one_way + one_way.T)
+    degrees = np.asarray(both.sum(axis=1)).ravel()
+    scaling = diags_array(inverse_root(degrees))
+    return csr_array(scaling @ both @ scaling), degrees
+
+
+def inverse_root(degrees: np.ndarray) -> np.ndarray:
+    """``1 / √degree``, zero where the degree is."""
+    return np.divide(1.0, np.sqrt(degrees), out=np.zeros_like(degrees), where=degrees > 0)
 
 
 class RelationalLightConv(MessagePassing):  # type: ignore[misc]
@@ -85,8 +85,10 @@ class RelationalLightConv(MessagePassing):  # type: ignore[misc]
 
     def forward(self, states: Tensor, adjacencies: list[Tensor], weights: Tensor) -> Tensor:
         """States ``(n_nodes, dim)`` one step on; ``weights`` ``(n_relations,)``."""
-        steps = [self.propagate(adjacency, x=states) for adjacency in adjacencies]
-        return (torch.stack(steps) * weights[:, None, None]).sum(0)
+        moved = torch.zeros_like(states)
+        for adjacency, weight in zip(adjacencies, weights, strict=True):
+            moved = moved + weight * self.propagate(adjacency, x=states)
+        return moved
 
     def message_and_aggregate(self, adjacency: Tensor, x: Tensor) -> Tensor:
         """The fused form of message and sum that sparse adjacencies allow."""
@@ -121,15 +123,14 @@ class RelationalLightGCN(nn.Module):
         self.register_buffer("free", free[:, None])
         self.relation_logits = nn.Parameter(torch.zeros(n_relations))
         self.layer_logits = nn.Parameter(torch.zeros(layers + 1))
-        self.scale = nn.Parameter(torch.tensor(3.0))
+        self.scale = nn.Parameter(torch.tensor(10.0))
         self.bias = nn.Parameter(popularity.clone())
         self.conv = RelationalLightConv()
 
     @property
     def relation_weights(self) -> Tensor:
-        """How much each relation passes on, relative to the others; the mean is 1."""
-        weights: Tensor = torch.softmax(self.relation_logits, 0) * self.relation_logits.shape[0]
-        return weights
+        """The share of each relation in what a step passes on; they sum to 1."""
+        return torch.softmax(self.relation_logits, 0)
 
     def layer_states(self, adjacencies: list[Tensor]) -> list[Tensor]:
         """The states before and after every propagation step, each ``(n_nodes, dim)``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -26,10 +27,9 @@ class TextTower(HistoryMeanTower):
     """Item embeddings from the item's own words.
 
     The encoder is fine-tuned contrastively (multiple negatives ranking, Henderson et al. 2017) on
-    pairs of items that one user met close together: of all items in the batch, tell the one that
-    belongs. Scores are corrected for how often an item is drawn, so that popular items are not
-    pushed away, and items of the same text or history are no negatives of each other. Embeddings
-    are centred on the catalogue's mean, which all of a shop's texts share.
+    pairs of texts whose items users met close together: of all texts in the batch, tell the one
+    that belongs. Scores are corrected for how often a text is drawn, so that popular ones are not
+    pushed away, and equal texts are no negatives of each other. Embeddings are centred on the catalogue's mean, which all of a shop's texts share.
     """
 
     name: ClassVar[str] = "text"
@@ -56,10 +56,11 @@ class TextTower(HistoryMeanTower):
         distinct, text_of_item = np.unique(np.array(texts, dtype=object), return_inverse=True)
         states = self._frozen_states(distinct.tolist())
         steps = self.config.steps if not self._trained else self.config.steps // 2
-        pairs = co_met_pairs(data.histories, self.config.pair_window)
-        pairs = pairs[:, text_of_item[pairs[0]] != text_of_item[pairs[1]]]
-        if steps and pairs.shape[1] >= self.config.batch_size:
-            self._fine_tune(states, text_of_item, pairs, steps)
+        pairs = paired_texts(
+            data.histories, text_of_item, self.config.pair_window, self.config.pair_min_count
+        )
+        if steps and pairs.chances.size >= self.config.batch_size:
+            self._fine_tune(states, pairs, steps)
         embeddings = self.encoder.encode_states(states)[text_of_item]
         self._mean = embeddings.mean(axis=0)
         self._item_embeddings = self._centred(embeddings)
@@ -116,9 +117,7 @@ class TextTower(HistoryMeanTower):
             self._lower_states = (texts, encoder.lower(encoder.tokens(texts)))
         return self._lower_states[1]
 
-    def _fine_tune(
-        self, states: list[Tensor], text_of_item: IntArray, pairs: IntArray, steps: int
-    ) -> None:
+    def _fine_tune(self, states: list[Tensor], pairs: TextPairs, steps: int) -> None:
         random = np.random.default_rng(self.seed)
         torch.manual_seed(self.seed)
         config, encoder = self.config, self.encoder
@@ -129,12 +128,13 @@ class TextTower(HistoryMeanTower):
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, config.learning_rate, total_steps=max(steps, 2), pct_start=0.1
         )
-        drawn = np.bincount(text_of_item[pairs[1]], minlength=len(states)) / pairs.shape[1]
+        drawn = np.bincount(pairs.texts[1], pairs.chances, minlength=len(states))
         log_drawn = torch.from_numpy(np.log(np.maximum(drawn, 1e-9))).float().to(self.device)
+        cumulated = np.cumsum(pairs.chances)
         self.losses = []
         for _ in track(range(steps), "text tower: fine-tuning", steps):
-            batch = pairs[:, random.integers(pairs.shape[1], size=config.batch_size)]
-            texts = text_of_item[batch]
+            draws = random.random(config.batch_size)
+            texts = pairs.texts[:, np.searchsorted(cumulated, draws * cumulated[-1], side="right")]
             distinct, place = np.unique(texts, return_inverse=True)
             embedded = encoder.upper([states[text] for text in distinct])
             anchors, partners = embedded[torch.from_numpy(place.reshape(texts.shape))]
@@ -177,16 +177,39 @@ def item_texts(catalogue: pl.DataFrame) -> list[str]:
     return texts.fill_null("").to_list()
 
 
-def co_met_pairs(histories: Histories, window: int) -> IntArray:
-    """Pairs of different items that one user met at most ``window`` events apart.
+@dataclass(frozen=True)
+class TextPairs:
+    """Pairs of texts whose items the same people choose together.
 
-    Returns:
-        ``(2, n_pairs)`` item rows: every event with each later one in its window.
+    Args:
+        texts: ``(2, n_pairs)`` text numbers, each pair once in each direction.
+        chances: ``(n_pairs,)`` how often to draw each; they sum to 1.
     """
-    users, items = histories.users, histories.items
-    pairs = []
+
+    texts: IntArray
+    chances: npt.NDArray[np.float64]
+
+
+def paired_texts(
+    histories: Histories, text_of_item: IntArray, window: int, min_count: int
+) -> TextPairs:
+    """Pairs of different texts that users met at most ``window`` events apart.
+
+    A pair is drawn in proportion to the cosine of its counts, ``n_ab / √(n_a n_b)``: what belongs
+    together, rather than what is merely popular.
+    """
+    users, texts = histories.users, text_of_item[histories.items]
+    n_texts = int(text_of_item.max()) + 1
+    met: list[IntArray] = []
     for apart in range(1, window + 1):
-        near = (users[apart:] == users[:-apart]) & (items[apart:] != items[:-apart])
-        pairs.append(np.stack([items[:-apart][near], items[apart:][near]]))
-    one_way = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), dtype=np.int64)
-    return np.concatenate([one_way, one_way[::-1]], axis=1)
+        near = (users[apart:] == users[:-apart]) & (texts[apart:] != texts[:-apart])
+        low, high = np.sort(np.stack([texts[:-apart][near], texts[apart:][near]]), axis=0)
+        met.append(low * n_texts + high)
+    codes, counts = np.unique(np.concatenate(met), return_counts=True)
+    codes, counts = codes[counts >= min_count], counts[counts >= min_count]
+    low, high = codes // n_texts, codes % n_texts
+    events = np.bincount(texts, minlength=n_texts)
+    cosine = counts / np.sqrt(events[low] * events[high])
+    both = np.concatenate([np.stack([low, high]), np.stack([high, low])], axis=1)
+    chances = np.tile(cosine, 2)
+    return TextPairs(both, chances / max(chances.sum(), 1e-12))

@@ -69,13 +69,20 @@ class TextEncoder(nn.Module):
     ) -> None:
         super().__init__()
         from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
 
         source = resolve_encoder(name)
+        # what is loaded is an encoder without its pooler, which transformers would report at length
+        verbosity = logging.get_verbosity()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(source)
             self.model = AutoModel.from_pretrained(source, add_pooling_layer=False)
         except (OSError, ValueError) as error:
             raise ConfigError(f"cannot load the encoder {name!r}: {error}") from error
+        finally:
+            logging.set_verbosity(verbosity)
         self.max_tokens = max_tokens
         self.device = device
         self.to(device).eval()

@@ -1,0 +1,1 @@
+"""How good recommendations are: metrics with standard errors, and protocols."""

@@ -1,0 +1,86 @@
+"""Ranking metrics, one value a user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hybridrec.errors import RequestError
+
+FloatArray = npt.NDArray[np.float64]
+
+NAMES = ("recall", "ndcg", "hr", "precision", "mrr")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over users and how sure it is.
+
+    Args:
+        value: the mean.
+        standard_error: standard deviation over users by the root of their number.
+        users: how many.
+    """
+
+    value: float
+    standard_error: float
+    users: int
+
+    @classmethod
+    def of(cls, values: FloatArray) -> Estimate:
+        """The estimate from one value a user."""
+        n = values.size
+        if n == 0:
+            return cls(float("nan"), float("nan"), 0)
+        error = float(values.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+        return cls(float(values.mean()), error, n)
+
+
+def parse_metric(metric: str) -> tuple[str, int]:
+    """The name and cut-off of a metric such as ``ndcg@10``.
+
+    Raises:
+        RequestError: another name, or no cut-off of 1 or more.
+    """
+    name, _, cut = metric.partition("@")
+    if name not in NAMES or not cut.isdigit() or int(cut) < 1:
+        raise RequestError(f"metric {metric!r} is unknown; use {', '.join(NAMES)} with @k: ndcg@10")
+    return name, int(cut)
+
+
+def per_user(metric: str, hits: npt.NDArray[np.bool_], relevant: npt.NDArray[np.int64]) -> FloatArray:
+    """One metric for every user.
+
+    Recall divides by ``min(k, relevant items)``, so that a perfect list of ``k`` scores 1 for
+    users with more than ``k`` relevant items too.
+
+    Args:
+        metric: such as ``recall@10``.
+        hits: ``(n_users, k_or_more)`` whether the item at each rank is relevant.
+        relevant: ``(n_users,)`` how many items are relevant, at least 1.
+
+    Returns:
+        ``(n_users,)``, each from 0 to 1.
+
+    >>> hits = np.array([[True, False, True]])
+    >>> per_user("recall@3", hits, np.array([4])).round(3).tolist()
+    [0.667]
+    """
+    name, k = parse_metric(metric)
+    hits = hits[:, :k]
+    found = hits.sum(axis=1)
+    if name == "recall":
+        return np.asarray(found / np.minimum(k, relevant), dtype=np.float64)
+    if name == "precision":
+        return np.asarray(found / k, dtype=np.float64)
+    if name == "hr":
+        return (found > 0).astype(np.float64)
+    if name == "mrr":
+        first = np.argmax(hits, axis=1) + 1
+        return np.where(found > 0, 1.0 / first, 0.0)
+    discounts = 1 / np.log2(np.arange(k) + 2)
+    gains = hits @ discounts[: hits.shape[1]]
+    ideal = np.cumsum(discounts)[np.minimum(k, relevant) - 1]
+    return np.asarray(gains / ideal, dtype=np.float64)

@@ -1,0 +1,225 @@
+"""What a test set asks, and how a recommender and its rivals answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy.sparse import csr_array
+
+from hybridrec.config import Exclude
+from hybridrec.data import Dataset, Histories
+from hybridrec.data.columns import Columns
+from hybridrec.errors import DataError, RequestError
+from hybridrec.evaluation.metrics import Estimate, parse_metric, per_user
+from hybridrec.fusion.pipeline import Fusion
+from hybridrec.fusion.profiles import profile_weights
+from hybridrec.shop import Shop
+
+if TYPE_CHECKING:
+    from hybridrec.recommender import Recommender
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float32]
+
+BLOCK_USERS = 256
+HISTORY_SLICES = ((1, 50), (51, 200), (201, 800), (801, None))
+
+
+@dataclass(frozen=True)
+class Question:
+    """The users of a test set and what they met in it.
+
+    Args:
+        users: ``(n,)`` user rows with something to foretell.
+        relevant: sparse ``(n, n_items)``, true where the user met the item in the test.
+        histories: what they did before, in the same order.
+        exclude: ``seen`` asks for items the user had not met before.
+    """
+
+    users: IntArray
+    relevant: csr_array
+    histories: Histories
+    exclude: Exclude
+
+    @classmethod
+    def of(cls, shop: Shop, test: Dataset, exclude: Exclude) -> Question:
+        """The question a test set asks of a shop; users and items it does not know are left out.
+
+        Raises:
+            DataError: if no known user met any known item.
+        """
+        users = shop.users.join(test.events[Columns.USER])
+        items = shop.items.join(test.events[Columns.ITEM])
+        known = (users >= 0) & (items >= 0)
+        shape = (len(shop.users), len(shop.items))
+        met = csr_array((np.ones(known.sum()), (users[known], items[known])), shape=shape) > 0
+        if exclude == "seen":
+            before = shop.histories.weights() > 0
+            met = met > met.multiply(before)
+        met = csr_array(met)
+        met.eliminate_zeros()
+        asked = np.flatnonzero(np.diff(met.indptr))
+        if asked.size == 0:
+            raise DataError(
+                "the test set holds no event that could be foretold: none of its users and items "
+                "are both known" + (" and new to each other" if exclude == "seen" else "")
+            )
+        return cls(asked, met[asked], shop.histories.of(asked), exclude)
+
+    def hits(self, top: IntArray) -> npt.NDArray[np.bool_]:
+        """Which places of ``(n, k)`` item rows (−1 for none) are relevant."""
+        rows = np.repeat(np.arange(top.shape[0]), top.shape[1])
+        found = np.asarray(self.relevant[rows, np.maximum(top, 0).ravel()]).ravel() > 0
+        return found.reshape(top.shape) & (top >= 0)
+
+    def score(self, top: IntArray, metric: str) -> npt.NDArray[np.float64]:
+        """One metric for every user, from ``(n, k)`` item rows in order of rank."""
+        return per_user(metric, self.hits(top), np.diff(self.relevant.indptr))
+
+
+def fusion_top(fusion: Fusion, question: Question, k: int) -> IntArray:
+    """The fusion's best items, ``(n, k)``; −1 where a user has fewer."""
+    top = np.full((question.users.size, k), -1, dtype=np.int64)
+    for users, candidates in fusion.blocks(question.histories, question.exclude):
+        best = candidates.pairs.top(candidates.scores(), k)
+        of_user = candidates.pairs.users[best]
+        first = np.searchsorted(of_user, of_user, side="left")
+        top[users[of_user], np.arange(best.size) - first] = candidates.pairs.items[best]
+    return top
+
+
+def dense_top(
+    question: Question,
+    scores: Callable[[Histories], FloatArray],
+    k: int,
+    seed: int = 0,
+) -> IntArray:
+    """The best items by a score for every (user, item), ``(n, k)``; ties broken at random.
+
+    Args:
+        question: users and histories.
+        scores: gives ``(n_users, n_items)`` for a block of histories.
+        k: how many.
+        seed: for the ties.
+    """
+    random = np.random.default_rng(seed)
+    top = []
+    for users in np.array_split(
+        np.arange(question.users.size), -(-question.users.size // BLOCK_USERS)
+    ):
+        block = question.histories.of(users)
+        values = scores(block).astype(np.float64)
+        if question.exclude == "seen":
+            values[block.users, block.items] = -np.inf
+        shuffle = random.permutation(values.shape[1])
+        shuffled = values[:, shuffle]
+        best = np.argpartition(-shuffled, min(k, values.shape[1] - 1), axis=1)[:, :k]
+        order = np.argsort(-np.take_along_axis(shuffled, best, axis=1), axis=1, kind="stable")
+        top.append(shuffle[np.take_along_axis(best, order, axis=1)])
+    return np.concatenate(top)
+
+
+def rivals(
+    recommender: Recommender, exclude: Exclude
+) -> Mapping[str, Callable[[Histories], FloatArray]]:
+    """Simple models that the fusion must beat: what is popular, own counts, each tower alone."""
+    fusion = recommender.fusion
+    statistics = fusion.statistics.columns
+    models: dict[str, Callable[[Histories], FloatArray]] = {
+        "popularity": lambda block: np.tile(statistics["popularity"], (block.n_users, 1))
+    }
+    if "recent" in statistics:
+        models["popular in the last 28 days"] = lambda block: np.tile(
+            statistics["recent"], (block.n_users, 1)
+        )
+    if exclude == "none":
+        models["own counts"] = lambda block: block.weights().toarray()
+        if "recent" in statistics:
+            models["own counts, half-life 60 days"] = lambda block: block.weights(60.0).toarray()
+    for name, tower in fusion.towers.items():
+        for profile in ("long", "short"):
+
+            def alone(block: Histories, name: str = name, profile: str = profile) -> FloatArray:
+                tower = fusion.towers[name]
+                weights = profile_weights(block, recommender.config)[profile]
+                return np.asarray(tower.fold_in(weights) @ tower.item_embeddings.T)
+
+            models[f"{tower.name} tower, {profile} profile"] = alone
+    return models
+
+
+def evaluate(
+    recommender: Recommender,
+    test: Dataset,
+    metrics: Sequence[str],
+    exclude: Exclude,
+    by: Sequence[str] = (),
+) -> pl.DataFrame:
+    """The fusion on a test set; see :meth:`Recommender.evaluate`."""
+    unknown = [name for name in by if name != "history_length"]
+    if unknown:
+        raise RequestError(f"by={unknown[0]!r}: slices that can be asked for: history_length")
+    k = max(parse_metric(metric)[1] for metric in metrics)
+    question = Question.of(recommender.shop, test, exclude)
+    top = fusion_top(recommender.fusion, question, k)
+    lengths = np.diff(question.histories.indptr)
+    slices = {"all": np.ones(lengths.size, dtype=bool)}
+    if by:
+        for low, high in HISTORY_SLICES:
+            label = f"history_length {low}–{high}" if high else f"history_length {low}+"
+            slices[label] = (lengths >= low) & (lengths <= (high or np.inf))
+    rows = [
+        {
+            "slice": label,
+            "metric": metric,
+            "value": (estimate := Estimate.of(question.score(top, metric)[chosen])).value,
+            "standard_error": estimate.standard_error,
+            "users": estimate.users,
+        }
+        for label, chosen in slices.items()
+        if chosen.any()
+        for metric in metrics
+    ]
+    return pl.DataFrame(rows)
+
+
+def compare(
+    recommender: Recommender,
+    test: Dataset,
+    exclude: Exclude,
+    metrics: Sequence[str] = ("recall@10", "ndcg@10"),
+) -> pl.DataFrame:
+    """The fusion beside its rivals on a test set.
+
+    Returns:
+        A row a model, the fusion last: ``model``, and for each metric its mean, its standard
+        error over users, and how many standard errors of the paired difference the fusion is
+        ahead (``ndcg@10 lead``; null for the fusion itself).
+    """
+    k = max(parse_metric(metric)[1] for metric in metrics)
+    question = Question.of(recommender.shop, test, exclude)
+    seed = recommender.config.seed
+    tops = {
+        name: dense_top(question, model, k, seed)
+        for name, model in rivals(recommender, exclude).items()
+    }
+    tops["fusion"] = fusion_top(recommender.fusion, question, k)
+    rows = []
+    for name, top in tops.items():
+        row: dict[str, object] = {"model": name}
+        for metric in metrics:
+            values = question.score(top, metric)
+            estimate = Estimate.of(values)
+            row[metric], row[f"{metric} se"] = estimate.value, estimate.standard_error
+            ahead = Estimate.of(question.score(tops["fusion"], metric) - values)
+            sure = ahead.standard_error > 0
+            row[f"{metric} lead"] = ahead.value / ahead.standard_error if sure else None
+        rows.append(row)
+    return pl.DataFrame(rows, infer_schema_length=None).with_columns(
+        pl.lit(question.users.size).alias("users")
+    )

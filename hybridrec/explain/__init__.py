@@ -1,0 +1,1 @@
+"""Why: scores taken apart, evidence, sentences, pages."""

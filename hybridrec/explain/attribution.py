@@ -1,0 +1,100 @@
+"""Scores taken apart: what each signal group gives, and each past item within it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hybridrec.fusion.pipeline import Candidates, Fusion
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+NEGLIGIBLE = 1e-9
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """The parts of some scores of one user.
+
+    Args:
+        base: ``(n,)`` what the user's mean candidate scores.
+        groups: for each group what it gives, ``(n,)``; with the base they sum to the scores.
+        past_items: ``(n_past,)`` item rows of the user's history.
+        splits: for each group that rests on the history, its part by past item,
+            ``(n, n_past)``; rows sum to the group's value, or are zero where nothing in the
+            history speaks for the item.
+    """
+
+    base: FloatArray
+    groups: Mapping[str, FloatArray]
+    past_items: IntArray
+    splits: Mapping[str, FloatArray]
+
+
+def attribute(
+    fusion: Fusion, candidates: Candidates, user: int, places: npt.NDArray[np.int64]
+) -> Attribution:
+    """Takes scores of one user apart.
+
+    Signal groups share the score by exact Shapley values against the user's mean candidate. A
+    tower's value is split over past items by the tower's own attribution, which is exact, relative
+    to the mean candidate as the ranker sees it.
+
+    Args:
+        fusion: towers and rankers.
+        candidates: a block of users with candidates.
+        user: which of its users.
+        places: ``(n,)`` which of the user's candidates.
+    """
+    ranker, pairs = candidates.ranker, candidates.pairs
+    at = pairs.of(user)
+    items = pairs.items[at]
+    standard = ranker.standardise(pairs, candidates.values)
+    inputs = standard.inputs[at][places]
+    baseline = np.repeat(standard.baseline[[user]], places.size, axis=0)
+    base, shapley = ranker.contributions(inputs, baseline)
+    of_group = dict(zip(ranker.groups, shapley.T, strict=True))
+
+    rows = {profile: matrix[[user]] for profile, matrix in candidates.weights.items()}
+    past = np.unique(np.concatenate([row.indices for row in rows.values()])).astype(np.int64)
+    groups: dict[str, FloatArray] = {}
+    splits: dict[str, FloatArray] = {}
+    for name, value in of_group.items():
+        tower, _, profile = name.partition("/")
+        groups[tower] = groups.get(tower, np.zeros(places.size)) + value
+        if not profile:
+            continue
+        parts = fusion.towers[tower].attribute(rows[profile], items).astype(np.float64)
+        centred = parts[:, places] - parts.mean(axis=1, keepdims=True)
+        totals = centred.sum(axis=0)
+        scale = np.divide(
+            value, totals, out=np.zeros_like(value), where=np.abs(totals) > NEGLIGIBLE
+        )
+        split = splits.setdefault(tower, np.zeros((places.size, past.size)))
+        split[:, np.searchsorted(past, rows[profile].indices)] += (centred * scale).T
+
+    if "affinity" in groups:
+        shared = np.stack(
+            [
+                _in_proportion(fusion.affinity.attribute(rows["long"], int(item)), value)
+                for item, value in zip(items[places], groups["affinity"], strict=True)
+            ]
+        )
+        splits["affinity"] = np.zeros((places.size, past.size))
+        splits["affinity"][:, np.searchsorted(past, rows["long"].indices)] = shared
+    if "repeat" in groups:
+        own = past[None, :] == items[places][:, None]
+        splits["repeat"] = own * groups["repeat"][:, None]
+    return Attribution(base, groups, past, splits)
+
+
+def _in_proportion(common: npt.NDArray[np.float32], value: float) -> FloatArray:
+    """A value shared out in proportion to what each past item has in common."""
+    total = float(common.sum())
+    if total <= NEGLIGIBLE:
+        return np.zeros(common.size)
+    return value * common.astype(np.float64) / total

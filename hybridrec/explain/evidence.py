@@ -1,0 +1,130 @@
+"""What a contribution rests on: past items and knowledge-graph paths."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hybridrec.shop import Shop
+
+IntArray = npt.NDArray[np.int64]
+
+PATH_SOURCES = 20
+"""Paths start from this many past items, those that weigh most."""
+PATHS_COMPARED = 30
+HUB_SHARE = 0.2
+"""What more than this share of the catalogue has in common explains nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastItem:
+    """An item of the user's history.
+
+    Args:
+        item_id: the item.
+        title: its name, for people.
+        events: how often the user met it.
+        last: when last; ``None`` without times.
+        weight: its signed share of a contribution.
+    """
+
+    item_id: Hashable
+    title: str
+    events: int
+    last: datetime | None
+    weight: float
+
+    def weighing(self, weight: float) -> PastItem:
+        """The same item with this weight."""
+        return replace(self, weight=weight)
+
+    def with_more(self, weight: float) -> PastItem:
+        """The same item, weighing so much more."""
+        return replace(self, weight=self.weight + weight)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "item_id": self.item_id,
+            "title": self.title,
+            "events": self.events,
+            "last": None if self.last is None else self.last.isoformat(),
+            "weight": self.weight,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GraphPath:
+    """A way through the knowledge graph from an item of the history to the item explained.
+
+    Args:
+        text: the whole path, ``Cola —brand→ Acme ←brand— Soda``.
+        source_title: the past item it starts from.
+        relation: what the two have in common, ``brand``; ``None`` where they are joined directly.
+        name: which, ``Acme``.
+        share: how much of the catalogue has that in common, 0 to 1.
+        weight: how well the path explains; see :meth:`kg.KnowledgeGraph.paths`.
+    """
+
+    text: str
+    source_title: str
+    relation: str | None
+    name: str | None
+    share: float | None
+    weight: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def best_path(
+    shop: Shop, past_items: IntArray, weights: npt.NDArray[np.float64], item: int
+) -> GraphPath | None:
+    """The path that says most: from the weightiest past items, through the rarest thing shared.
+
+    Args:
+        shop: the knowledge graph and names.
+        past_items: ``(n_past,)`` item rows.
+        weights: ``(n_past,)`` how much each speaks for the item.
+        item: the item row explained.
+
+    Returns:
+        ``None`` where there is no graph, no path, or only one through what half the shop shares.
+    """
+    graph = shop.graph
+    if graph is None:
+        return None
+    speaking = np.argsort(-weights, kind="stable")
+    sources = graph.item_entities[past_items[speaking[:PATH_SOURCES]]]
+    target = int(graph.item_entities[item])
+    found = graph.paths(sources.tolist(), target, k=PATHS_COMPARED)
+    telling = [
+        path for path in found if path.via is None or graph.item_share(path.via) <= HUB_SHARE
+    ]
+    if not telling:
+        return None
+    weight_of = dict(zip(sources.tolist(), weights[speaking[:PATH_SOURCES]], strict=True))
+    shortest = min(len(path) for path in telling)
+    path = max(
+        (path for path in telling if len(path) == shortest),
+        key=lambda path: (
+            -1.0 if path.via is None else -round(graph.item_share(path.via), 4),
+            weight_of.get(path.nodes[0], 0.0),
+        ),
+    )
+    via = path.via
+    names, types = graph.entities["name"], graph.entities["type"]
+    return GraphPath(
+        graph.describe_path(path),
+        names[path.nodes[0]],
+        None if via is None else types[via].replace("_", " "),
+        None if via is None else names[via],
+        None if via is None else graph.item_share(via),
+        path.score,
+    )

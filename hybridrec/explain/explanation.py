@@ -1,0 +1,212 @@
+"""Why an item has its score: contributions, evidence, a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hybridrec.config import Exclude
+from hybridrec.explain.attribution import Attribution, attribute
+from hybridrec.explain.counterfactual import smallest_removal
+from hybridrec.explain.evidence import GraphPath, PastItem, best_path
+from hybridrec.explain.narrative import Facts, Language, sentence
+from hybridrec.fusion.pipeline import Candidates, Fusion
+from hybridrec.shop import Shop
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """A signed part of a score.
+
+    Args:
+        group: a tower, ``affinity`` (attributes shared with the history), ``popularity`` or
+            ``repeat`` (the user's own events on the item).
+        value: how much it moves the score.
+        evidence: the past items it rests on, greatest first; where there are any, their weights
+            sum to the value.
+    """
+
+    group: str
+    value: float
+    evidence: tuple[PastItem, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why an item has its score for a user; base and contributions sum to the score.
+
+    Args:
+        user_id: the user; ``None`` for a visitor.
+        item_id: the item.
+        title: its name, for people.
+        base: what the user's mean candidate scores.
+        score: what this item scores.
+        contributions: the signed parts, greatest first.
+        paths: knowledge-graph paths from the user's own items to this one.
+        facts: counts that the sentence speaks of.
+    """
+
+    user_id: Hashable | None
+    item_id: Hashable
+    title: str
+    base: float
+    score: float
+    contributions: tuple[Contribution, ...]
+    paths: tuple[GraphPath, ...]
+    facts: Facts
+    _counterfactual: Callable[[], tuple[Hashable, ...] | None] = field(repr=False, compare=False)
+
+    @property
+    def evidence(self) -> tuple[PastItem | GraphPath, ...]:
+        """Past items over all contributions, greatest weight first, then graph paths."""
+        totals: dict[Hashable, PastItem] = {}
+        for contribution in self.contributions:
+            for past in contribution.evidence:
+                known = totals.get(past.item_id)
+                totals[past.item_id] = past if known is None else known.with_more(past.weight)
+        ordered = sorted(totals.values(), key=lambda past: -past.weight)
+        return (*ordered, *self.paths)
+
+    def narrative(self, language: Language = "en") -> str:
+        """One sentence of facts, in English (``en``) or Chinese (``zh``).
+
+        Raises:
+            RequestError: another language.
+        """
+        return sentence(self, language)
+
+    def counterfactual(self) -> tuple[Hashable, ...] | None:
+        """The past items without which this one would leave the list, as few as found.
+
+        Items are tried in order of their weight; the result is verified by folding the shorter
+        history in and ranking again. ``None`` if no such set exists, or the item is not in the
+        list at all.
+        """
+        return self._counterfactual()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "user_id": self.user_id,
+            "item_id": self.item_id,
+            "title": self.title,
+            "base": self.base,
+            "score": self.score,
+            "contributions": [
+                {
+                    "group": part.group,
+                    "value": part.value,
+                    "evidence": [past.to_dict() for past in part.evidence],
+                }
+                for part in self.contributions
+            ],
+            "paths": [path.to_dict() for path in self.paths],
+            "narrative": self.narrative("en"),
+        }
+
+    def _repr_html_(self) -> str:
+        from hybridrec.explain.report import explanation_html
+
+        return explanation_html(self)
+
+
+def explain_candidates(
+    fusion: Fusion,
+    shop: Shop,
+    candidates: Candidates,
+    user: int,
+    places: npt.NDArray[np.int64],
+    user_id: Hashable | None,
+    question: Exclude,
+    k: int,
+) -> list[Explanation]:
+    """Explanations of some candidates of one user.
+
+    Args:
+        fusion: towers and rankers.
+        shop: names, dates and the knowledge graph.
+        candidates: a block of users with candidates.
+        user: which of its users.
+        places: ``(n,)`` which of the user's candidates.
+        user_id: the id to put on them.
+        question: which ranker was asked.
+        k: length of the list that counterfactuals speak of.
+    """
+    parts = attribute(fusion, candidates, user, places)
+    scores = candidates.scores()[candidates.pairs.of(user)][places]
+    items = candidates.pairs.items[candidates.pairs.of(user)][places]
+    history = candidates.histories.of([user])
+    past = _past_items(shop, history, parts.past_items)
+    explanations = []
+    for place, (row, score) in enumerate(zip(items, scores, strict=True)):
+        weights = sum((split[place] for split in parts.splits.values()), np.zeros(len(past)))
+        removal_order = parts.past_items[np.argsort(-weights, kind="stable")]
+        path = best_path(shop, parts.past_items, weights, int(row))
+
+        def counterfactual(
+            row: int = int(row), order: npt.NDArray[np.int64] = removal_order
+        ) -> tuple[Hashable, ...] | None:
+            rows = smallest_removal(fusion, history, question, row, order, k)
+            return None if rows is None else tuple(shop.items.ids_of(rows))
+
+        explanations.append(
+            Explanation(
+                user_id,
+                shop.items.ids_of([int(row)])[0],
+                shop.titles[row],
+                float(parts.base[place]),
+                float(score),
+                _contributions(parts, place, past),
+                () if path is None else (path,),
+                _facts(fusion, shop, history, int(row)),
+                counterfactual,
+            )
+        )
+    return explanations
+
+
+def _contributions(
+    parts: Attribution, place: int, past: list[PastItem]
+) -> tuple[Contribution, ...]:
+    contributions = []
+    for group, values in parts.groups.items():
+        split = parts.splits.get(group)
+        weights = np.zeros(len(past)) if split is None else split[place]
+        order = np.argsort(-np.abs(weights), kind="stable")
+        evidence = tuple(past[i].weighing(float(weights[i])) for i in order if weights[i] != 0)
+        contributions.append(Contribution(group, float(values[place]), evidence))
+    return tuple(sorted(contributions, key=lambda part: -abs(part.value)))
+
+
+def _past_items(shop: Shop, history: Any, rows: npt.NDArray[np.int64]) -> list[PastItem]:
+    """The user's past items, weighing nothing yet."""
+    at = np.searchsorted(rows, history.items)
+    events = np.bincount(at, minlength=rows.size)
+    ages = np.full(rows.size, np.inf)
+    np.minimum.at(ages, at, history.ages)
+    ids = shop.items.ids_of(rows)
+    return [
+        PastItem(item_id, shop.titles[row], int(count), _date(shop.as_of, age), 0.0)
+        for item_id, row, count, age in zip(ids, rows, events, ages, strict=True)
+    ]
+
+
+def _date(as_of: datetime | None, age: float) -> datetime | None:
+    return None if as_of is None or not np.isfinite(age) else as_of - timedelta(days=float(age))
+
+
+def _facts(fusion: Fusion, shop: Shop, history: Any, row: int) -> Facts:
+    own = history.ages[history.items == row]
+    columns = fusion.statistics.columns
+    users = columns["recent"] if history.timed else columns["popularity"]
+    return Facts(
+        own_events=own.size,
+        own_last_days=float(own.min()) if own.size and history.timed else None,
+        recent_users=round(float(np.expm1(users[row]))),
+        timed=history.timed,
+    )

@@ -1,0 +1,1 @@
+"""Candidates, signals, the learned ranker, and the policy on top."""

@@ -1,0 +1,206 @@
+"""Histories in, ranked candidates out: profiles → towers → candidates → signals → ranker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy.sparse import csr_array
+
+from hybridrec.config import Exclude, RecommenderConfig
+from hybridrec.data.histories import Histories
+from hybridrec.fusion.affinity import Affinity
+from hybridrec.fusion.candidates import find_candidates
+from hybridrec.fusion.pairs import Pairs, concatenate
+from hybridrec.fusion.profiles import TowerScores, profile_weights, profiles
+from hybridrec.fusion.ranker import Ranker
+from hybridrec.fusion.signals import ItemStatistics, Signal, compute_signals, declared_signals
+from hybridrec.progress import track
+from hybridrec.towers.base import Tower
+from kg import KnowledgeGraph
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+BLOCK_SCORES = 6_000_000
+"""(user, item) scores of one tower held at a time; 24 MB."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The candidates of a block of users, with all that their scores rest on.
+
+    Args:
+        histories: the users' own histories.
+        weights: their weighted histories, by profile.
+        pairs: the candidates.
+        values: signals, ``(n_pairs, n_signals)``.
+        ranker: what scores them.
+    """
+
+    histories: Histories
+    weights: Mapping[str, csr_array]
+    pairs: Pairs
+    values: FloatArray
+    ranker: Ranker
+
+    def scores(self) -> FloatArray:
+        """The ranker's scores, ``(n_pairs,)``."""
+        return self.ranker.score(self.pairs, self.values)
+
+
+class Fusion:
+    """The towers' joint knowledge as of a moment, and a ranker for each question asked of it.
+
+    ``exclude="none"`` asks what a user will want, repeats included; ``exclude="seen"`` what the
+    user will want that is new. Each has its own ranker: habit answers the first and not the second.
+    """
+
+    def __init__(
+        self,
+        towers: Mapping[str, Tower],
+        config: RecommenderConfig,
+        *,
+        timed: bool,
+        relations: tuple[str, ...],
+    ) -> None:
+        self.towers = towers
+        self.config = config
+        self.timed = timed
+        self.relations = relations
+        self.rankers: dict[Exclude, Ranker] = {
+            question: Ranker(self._signals(question), config.ranker, config.seed)
+            for question in ("none", "seen")
+        }
+        self._statistics: ItemStatistics | None = None
+        self._affinity: Affinity | None = None
+
+    def _signals(self, question: Exclude) -> tuple[Signal, ...]:
+        names = profiles(self.config)
+        return declared_signals(
+            [f"{tower}/{profile}" for tower in self.towers for profile in names],
+            [f"{relation}/{profile}" for relation in self.relations for profile in names],
+            timed=self.timed,
+            repeats=question == "none",
+        )
+
+    def observe(self, statistics: ItemStatistics, affinity: Affinity) -> None:
+        """Takes on the state of the shop as of a moment: what is popular, what shares what."""
+        self._statistics = statistics
+        self._affinity = affinity
+
+    @property
+    def statistics(self) -> ItemStatistics:
+        """How popular items are, as of the moment observed."""
+        assert self._statistics is not None
+        return self._statistics
+
+    @property
+    def affinity(self) -> Affinity:
+        """What items share, as of the moment observed."""
+        assert self._affinity is not None
+        return self._affinity
+
+    def fit(self, histories: Histories, targets: csr_array) -> None:
+        """Trains the rankers on what users did after the moment observed.
+
+        Args:
+            histories: all users up to the moment.
+            targets: ``(n_users, n_items)``, above 0 where the user met the item afterwards.
+        """
+        questions: tuple[Exclude, ...] = ("none", "seen")
+        for question in questions:
+            blocks = [
+                (block.pairs, block.values, asked)
+                for users, block in self.blocks(histories, question)
+                for asked in [targets[users]]
+            ]
+            pairs = concatenate([pairs for pairs, _, _ in blocks])
+            values = np.concatenate([values for _, values, _ in blocks])
+            chosen = np.concatenate(
+                [
+                    np.asarray(asked[block.users, block.items]).ravel() > 0
+                    for block, _, asked in blocks
+                ]
+            )
+            self.rankers[question].fit(pairs, values, chosen)
+
+    def add_items(self, catalogue: pl.DataFrame, graph: KnowledgeGraph | None) -> None:
+        """Takes new items in: every tower embeds them from the catalogue as far as it can.
+
+        Args:
+            catalogue: the new rows.
+            graph: the knowledge graph with the new items in it.
+        """
+        entities = np.zeros(0, dtype=np.int64)
+        if graph is not None:
+            entities = graph.item_entities[-catalogue.height :].astype(np.int64)
+        for tower in self.towers.values():
+            tower.extend(tower.embed_items(catalogue, graph, entities))
+        statistics = self.statistics.extended(catalogue.height)
+        self.observe(statistics, Affinity.of(graph).only(self.relations))
+
+    def item_similarity(self, item: int) -> FloatArray:
+        """Mean cosine over the towers between one item and every item, ``(n_items,)``."""
+        embeddings = [_unit(tower.item_embeddings) for tower in self.towers.values()]
+        return np.mean([table @ table[item] for table in embeddings], axis=0)
+
+    def likeness_embeddings(self, items: IntArray) -> FloatArray:
+        """Embeddings of all towers joined, of unit length, ``(n, dim)``."""
+        joined = [_unit(tower.item_embeddings[items]) for tower in self.towers.values()]
+        return _unit(np.concatenate(joined, axis=1))
+
+    def candidates(
+        self,
+        histories: Histories,
+        exclude: Exclude,
+        allowed: BoolArray | None = None,
+        include: int | None = None,
+    ) -> Candidates:
+        """Candidates of a block of users, and their signals.
+
+        Args:
+            histories: the users' own histories, ages as of the moment observed.
+            exclude: which question is asked.
+            allowed: ``(n_items,)`` the items that may be recommended; all when ``None``.
+            include: an item that is to be a candidate whatever the sources say.
+        """
+        weights = profile_weights(histories, self.config)
+        scores = TowerScores.of(self.towers, weights)
+        shape = (histories.n_users, histories.n_items)
+        mask = np.ones(shape, dtype=bool) if allowed is None else np.tile(allowed, (shape[0], 1))
+        own: csr_array | None = weights["long"]
+        if exclude == "seen":
+            mask[histories.users, histories.items] = False
+            own = None
+        pairs = find_candidates(
+            scores, self.statistics.current, own, mask, self.config.candidates, include
+        )
+        shared = {
+            f"{relation}/{profile}": self.affinity.shares(relation, matrix)
+            for relation in self.relations
+            for profile, matrix in weights.items()
+        }
+        ranker = self.rankers[exclude]
+        values = compute_signals(ranker.signals, pairs, scores, shared, self.statistics, histories)
+        return Candidates(histories, weights, pairs, values, ranker)
+
+    def blocks(
+        self, histories: Histories, exclude: Exclude, allowed: BoolArray | None = None
+    ) -> Iterator[tuple[IntArray, Candidates]]:
+        """Candidates of all users, block by block, with the user rows of each block."""
+        size = max(1, BLOCK_SCORES // max(histories.n_items, 1))
+        blocks = np.array_split(
+            np.arange(histories.n_users), max(1, -(-histories.n_users // size))
+        )
+        for users in track(blocks, f"candidates and signals ({exclude})", len(blocks)):
+            yield users, self.candidates(histories.of(users), exclude, allowed)
+
+
+def _unit(embeddings: FloatArray) -> FloatArray:
+    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return np.asarray(embeddings / np.maximum(norms, 1e-9), dtype=np.float32)

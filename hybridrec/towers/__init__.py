@@ -1,0 +1,1 @@
+"""The three towers, behind one contract; none imports another."""
