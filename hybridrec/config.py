@@ -73,7 +73,7 @@ class TextConfig(Settings):
     """Longer texts are cut."""
     frozen_layers: int = Field(5, ge=0)
     """Lowest encoder layers that stay as they are; what they compute is computed once."""
-    steps: int = Field(50, ge=0)
+    steps: int = Field(40, ge=0)
     """Gradient steps of a first fit; 0 leaves the encoder as it is. A refit takes half as many."""
     batch_size: int = Field(128, ge=2)
     """Pairs a step; every other pair's item is a negative."""
@@ -122,6 +122,8 @@ class RankerConfig(Settings):
     epochs: int = Field(12, ge=1)
     batch_size: int = Field(128, ge=1)
     """Users a step."""
+    negatives: int = Field(200, ge=1)
+    """About how many of a user's candidates not chosen a step looks at, drawn anew each time."""
     learning_rate: float = Field(0.003, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     dropout: float = Field(0.0, ge=0, lt=1)

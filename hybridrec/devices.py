@@ -40,4 +40,5 @@ def single_threaded_blas() -> AbstractContextManager[object]:
     """One BLAS thread, for libraries such as implicit that bring threads of their own."""
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(limits=1, user_api="blas")
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limits

@@ -1,7 +1,7 @@
 """How long work shows that it is alive; the one place that decides it.
 
-Library code writes ``for step in track(range(100), "graph tower")`` and ``with stage("text tower")``;
-what becomes of that is chosen once, with :func:`show_progress`.
+Library code writes ``for step in track(range(100), "graph tower")`` and
+``with stage("text tower")``; what becomes of that is chosen once, with :func:`show_progress`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from hybridrec.data.identifiers import IdMap
@@ -94,10 +96,13 @@ def _column(ids: list[Hashable | None]) -> pl.Series:
 
 
 def ranked_rows(
-    user_id: Hashable | None, items: IdMap, rows: Sequence[int], scores: Sequence[float]
+    user_id: Hashable | None,
+    items: IdMap,
+    rows: npt.NDArray[np.int64],
+    scores: npt.NDArray[np.float32],
 ) -> list[Recommendation]:
     """Recommendations of one user from item rows in order of rank."""
-    ids = items.ids_of(list(rows))
+    ids = items.ids_of(rows)
     return [
         Recommendation(user_id, item, rank, float(score))
         for rank, (item, score) in enumerate(zip(ids, scores, strict=True), start=1)

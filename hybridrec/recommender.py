@@ -13,7 +13,7 @@ import polars as pl
 
 from hybridrec import training
 from hybridrec.config import Exclude, RecommenderConfig
-from hybridrec.data import Dataset, Histories, IdMap
+from hybridrec.data import Dataset, Histories
 from hybridrec.data.columns import Columns
 from hybridrec.data.identifiers import normalise_ids
 from hybridrec.data.sources import read_frame
@@ -27,8 +27,8 @@ from hybridrec.errors import (
 )
 from hybridrec.fusion.pipeline import Candidates, Fusion
 from hybridrec.fusion.policy import cap_values, matching_items, mixed_order
-from hybridrec.recommendations import Recommendation, Recommendations, ranked_rows
 from hybridrec.progress import stage
+from hybridrec.recommendations import Recommendation, Recommendations, ranked_rows
 from hybridrec.shop import Shop
 
 if TYPE_CHECKING:
@@ -214,7 +214,9 @@ class Recommender:
             )
         column, codec = normalise_ids(frame[Columns.ITEM])
         frame = frame.with_columns(column)
-        known = [value for value in frame[Columns.ITEM] if shop.items.join(pl.Series([value]))[0] >= 0]
+        known = [
+            value for value in frame[Columns.ITEM] if shop.items.join(pl.Series([value]))[0] >= 0
+        ]
         if known or codec != shop.items.codec:
             raise DataError(f"new items: already in the catalogue: {examples(known)}")
         self._shop = shop.with_items(frame)

@@ -110,8 +110,7 @@ def _ranker_split(data: Dataset, config: RecommenderConfig) -> tuple[Dataset, Da
     """The data up to the ranker's training moment, and what came after it."""
     if data.as_of is None:
         return data.split_leave_last_out(1)
-    first = data.events[Columns.TIMESTAMP].first()
-    span: timedelta = data.as_of - first
+    span = data.as_of - (data.since or data.as_of)
     horizon = timedelta(days=config.ranker.horizon_days)
     if span < 2 * horizon:
         horizon = span * SHORTEST_SHARE
@@ -137,4 +136,3 @@ def _has_text(catalogue: pl.DataFrame) -> bool:
 
 def _moment(data: Dataset) -> str:
     return f"{data.as_of:%Y-%m-%d}" if data.as_of else "the last event of each user"
-

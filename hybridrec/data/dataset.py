@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from hybridrec.data.columns import Columns
-from hybridrec.data.histories import Histories
+from hybridrec.data.histories import Histories, steps_before_last
 from hybridrec.data.identifiers import IdCodec, IdMap, normalise_ids
 from hybridrec.data.sources import read_file, read_frame
 from hybridrec.errors import DataError, examples
@@ -119,7 +119,7 @@ class Dataset:
         as_of = None
         if Columns.TIMESTAMP in event_table.columns:
             event_table = event_table.sort(Columns.TIMESTAMP, maintain_order=True)
-            as_of = event_table[Columns.TIMESTAMP].last()
+            as_of = _moment(event_table, -1)
         return cls(event_table, catalogue_table, triple_table, as_of, user_codec, item_codec)
 
     @classmethod
@@ -151,6 +151,11 @@ class Dataset:
         from hybridrec.data import public
 
         return public.load(name)
+
+    @property
+    def since(self) -> datetime | None:
+        """The moment of the first event; ``None`` without times."""
+        return None if self.as_of is None else _moment(self.events, 0)
 
     def __repr__(self) -> str:
         time = f"up to {self.as_of:%Y-%m-%d}" if self.as_of else "no times"
@@ -186,7 +191,7 @@ class Dataset:
         counts = np.bincount(users, minlength=len(self.users))
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         if self.as_of is None:
-            ages = np.repeat(indptr[1:], counts) - np.arange(indptr[-1]) - 1.0
+            ages = steps_before_last(indptr)
         else:
             elapsed = self.as_of - pl.col(Columns.TIMESTAMP)
             seconds = self.events.select(elapsed.dt.total_seconds(fractional=True)).to_series()
@@ -227,10 +232,9 @@ class Dataset:
         before = pl.col(Columns.TIMESTAMP) <= at
         train, test = self.events.filter(before), self.events.filter(~before)
         if train.is_empty() or test.is_empty():
-            first = self.events[Columns.TIMESTAMP].first()
             raise DataError(
                 f"a split at {at:%Y-%m-%d %H:%M} leaves one side empty; "
-                f"the events run from {first:%Y-%m-%d} to {self.as_of:%Y-%m-%d}"
+                f"the events run from {self.since:%Y-%m-%d} to {self.as_of:%Y-%m-%d}"
             )
         triples = self.triples
         if triples is not None and Columns.TIMESTAMP in triples.columns:
@@ -321,6 +325,12 @@ def _require(frame: pl.DataFrame, table: str, *columns: str) -> None:
         raise DataError(f"{table}: the table has no rows")
 
 
+def _moment(events: pl.DataFrame, row: int) -> datetime:
+    moment = events[Columns.TIMESTAMP][row]
+    assert isinstance(moment, datetime)
+    return moment
+
+
 def _key_columns(events: pl.DataFrame) -> list[str]:
     keys = (Columns.USER, Columns.ITEM, Columns.TIMESTAMP)
     return [column for column in keys if column in events.columns]
@@ -385,4 +395,6 @@ def _check_unique_items(catalogue: pl.DataFrame) -> None:
         raise DataError(f"catalogue: {items.null_count():,} rows have no item_id")
     twice = items.filter(items.is_duplicated()).unique(maintain_order=True)
     if twice.len():
-        raise DataError(f"catalogue: {twice.len():,} items have more than one row: {examples(twice)}")
+        raise DataError(
+            f"catalogue: {twice.len():,} items have more than one row: {examples(twice)}"
+        )

@@ -100,13 +100,22 @@ class Histories:
         strengths = np.concatenate([self.strengths, later.strengths])
         counts = np.bincount(users, minlength=n_users)
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        ages: TimeArray
         if self.timed:
             ages = np.concatenate([self.ages + shift, later.ages + late])
             order = np.lexsort((-ages, users))
             ages = ages[order]
         else:
             order = np.argsort(users, kind="stable")
-            ages = np.repeat(indptr[1:], counts) - np.arange(indptr[-1]) - 1.0
-        return Histories(
-            indptr, items[order], ages, strengths[order], self.n_items, self.timed
-        )
+            ages = steps_before_last(indptr)
+        return Histories(indptr, items[order], ages, strengths[order], self.n_items, self.timed)
+
+
+def steps_before_last(indptr: IntArray) -> TimeArray:
+    """How many events of the same user come after each one, ``(n_events,)``: ages without times.
+
+    >>> steps_before_last(np.array([0, 2, 3])).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    ends = np.repeat(indptr[1:], np.diff(indptr))
+    return (ends - np.arange(indptr[-1]) - 1).astype(np.float64)

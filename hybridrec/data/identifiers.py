@@ -141,12 +141,14 @@ class IdMap:
         if column.dtype != self.stored.dtype:
             return np.full(column.len(), -1, dtype=np.int64)
         table = pl.DataFrame({"id": self.stored, "row": np.arange(len(self), dtype=np.int64)})
-        joined = column.rename("id").to_frame().join(table, on="id", how="left", maintain_order="left")
+        joined = (
+            column.rename("id").to_frame().join(table, on="id", how="left", maintain_order="left")
+        )
         return joined["row"].fill_null(-1).to_numpy()
 
     def ids_of(self, rows: Sequence[int] | IntArray) -> list[Hashable]:
         """The shop's own ids of these rows."""
-        stored = self.stored.gather(rows).to_list()
+        stored = self.stored.gather(np.asarray(rows, dtype=np.int64)).to_list()
         if self.codec.name in ("int", "str"):
             return stored
         return [self.codec.decode(value) for value in stored]

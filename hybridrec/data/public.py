@@ -54,9 +54,7 @@ def complete_journey() -> Dataset:
 
 def _catalogue(products: pl.DataFrame) -> pl.DataFrame:
     levels = ("department", "product_category", "product_type")
-    path = pl.concat_str(
-        [_readable(level) for level in levels], separator=" > ", ignore_nulls=True
-    )
+    path = pl.concat_str([_readable(level) for level in levels], separator=" > ", ignore_nulls=True)
     kind = pl.coalesce(_readable(level) for level in reversed(levels))
     own_brand = pl.when(pl.col("brand") == "Private").then(pl.lit("store brand"))
     size = pl.col("package_size").str.strip_chars()

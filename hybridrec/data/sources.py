@@ -63,6 +63,7 @@ def read_file(path: str | Path, table: str) -> pl.DataFrame:
         accepted = ", ".join(_READERS)
         raise DataError(f"{table}: cannot read {path.name}; files that can be read: {accepted}")
     try:
-        return reader(path)
+        table_read: pl.DataFrame = reader(path)  # type: ignore[no-untyped-call]
+        return table_read
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{table}: cannot read {path}: {error}") from error

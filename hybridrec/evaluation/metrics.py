@@ -50,7 +50,9 @@ def parse_metric(metric: str) -> tuple[str, int]:
     return name, int(cut)
 
 
-def per_user(metric: str, hits: npt.NDArray[np.bool_], relevant: npt.NDArray[np.int64]) -> FloatArray:
+def per_user(
+    metric: str, hits: npt.NDArray[np.bool_], relevant: npt.NDArray[np.int64]
+) -> FloatArray:
     """One metric for every user.
 
     Recall divides by ``min(k, relevant items)``, so that a perfect list of ``k`` scores 1 for
@@ -79,7 +81,7 @@ def per_user(metric: str, hits: npt.NDArray[np.bool_], relevant: npt.NDArray[np.
         return (found > 0).astype(np.float64)
     if name == "mrr":
         first = np.argmax(hits, axis=1) + 1
-        return np.where(found > 0, 1.0 / first, 0.0)
+        return np.asarray(np.where(found > 0, 1.0 / first, 0.0))
     discounts = 1 / np.log2(np.arange(k) + 2)
     gains = hits @ discounts[: hits.shape[1]]
     ideal = np.cumsum(discounts)[np.minimum(k, relevant) - 1]

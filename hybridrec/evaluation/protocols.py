@@ -113,7 +113,7 @@ def dense_top(
         np.arange(question.users.size), -(-question.users.size // BLOCK_USERS)
     ):
         block = question.histories.of(users)
-        values = scores(block).astype(np.float64)
+        values = np.array(scores(block), dtype=np.float32)
         if question.exclude == "seen":
             values[block.users, block.items] = -np.inf
         shuffle = random.permutation(values.shape[1])

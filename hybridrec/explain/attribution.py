@@ -89,7 +89,7 @@ def attribute(
     if "repeat" in groups:
         own = past[None, :] == items[places][:, None]
         splits["repeat"] = own * groups["repeat"][:, None]
-    return Attribution(base, groups, past, splits)
+    return Attribution(base.astype(np.float64), groups, past, splits)
 
 
 def _in_proportion(common: npt.NDArray[np.float32], value: float) -> FloatArray:

@@ -104,9 +104,12 @@ def best_path(
     sources = graph.item_entities[past_items[speaking[:PATH_SOURCES]]]
     target = int(graph.item_entities[item])
     found = graph.paths(sources.tolist(), target, k=PATHS_COMPARED)
+    names, types = graph.entities["name"], graph.entities["type"]
     telling = [
         path for path in found if path.via is None or graph.item_share(path.via) <= HUB_SHARE
     ]
+    # a namesake has everything in common, which tells a reader nothing
+    telling = [path for path in telling if names[path.nodes[0]] != names[target]] or telling
     if not telling:
         return None
     weight_of = dict(zip(sources.tolist(), weights[speaking[:PATH_SOURCES]], strict=True))
@@ -119,7 +122,6 @@ def best_path(
         ),
     )
     via = path.via
-    names, types = graph.entities["name"], graph.entities["type"]
     return GraphPath(
         graph.describe_path(path),
         names[path.nodes[0]],

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hybridrec.config import Exclude
+from hybridrec.data import Histories
 from hybridrec.explain.attribution import Attribution, attribute
 from hybridrec.explain.counterfactual import smallest_removal
 from hybridrec.explain.evidence import GraphPath, PastItem, best_path
-from hybridrec.explain.narrative import Facts, Language, sentence
+from hybridrec.explain.narrative import Facts, Language, reasons, sentence
 from hybridrec.fusion.pipeline import Candidates, Fusion
 from hybridrec.shop import Shop
 
@@ -79,6 +80,10 @@ class Explanation:
             RequestError: another language.
         """
         return sentence(self, language)
+
+    def reasons(self, language: Language = "en") -> str:
+        """The reasons of :meth:`narrative` alone, without the item's name."""
+        return reasons(self, language)
 
     def counterfactual(self) -> tuple[Hashable, ...] | None:
         """The past items without which this one would leave the list, as few as found.
@@ -163,11 +168,26 @@ def explain_candidates(
                 float(score),
                 _contributions(parts, place, past),
                 () if path is None else (path,),
-                _facts(fusion, shop, history, int(row)),
+                _facts(fusion, history, int(row)),
                 counterfactual,
             )
         )
     return explanations
+
+
+def latest_items(shop: Shop, user_id: Hashable, n: int) -> list[PastItem]:
+    """What a user met last, the latest first; weighing nothing.
+
+    Args:
+        shop: ids, names and histories.
+        user_id: a known user.
+        n: how many items at most.
+    """
+    history = shop.histories.of([shop.users.row(user_id)])
+    rows = np.unique(history.items)
+    past = _past_items(shop, history, rows)
+    lately = dict.fromkeys(history.items[::-1].tolist())
+    return [past[int(np.searchsorted(rows, row))] for row in list(lately)[:n]]
 
 
 def _contributions(
@@ -183,7 +203,7 @@ def _contributions(
     return tuple(sorted(contributions, key=lambda part: -abs(part.value)))
 
 
-def _past_items(shop: Shop, history: Any, rows: npt.NDArray[np.int64]) -> list[PastItem]:
+def _past_items(shop: Shop, history: Histories, rows: npt.NDArray[np.int64]) -> list[PastItem]:
     """The user's past items, weighing nothing yet."""
     at = np.searchsorted(rows, history.items)
     events = np.bincount(at, minlength=rows.size)
@@ -200,7 +220,7 @@ def _date(as_of: datetime | None, age: float) -> datetime | None:
     return None if as_of is None or not np.isfinite(age) else as_of - timedelta(days=float(age))
 
 
-def _facts(fusion: Fusion, shop: Shop, history: Any, row: int) -> Facts:
+def _facts(fusion: Fusion, history: Histories, row: int) -> Facts:
     own = history.ages[history.items == row]
     columns = fusion.statistics.columns
     users = columns["recent"] if history.timed else columns["popularity"]

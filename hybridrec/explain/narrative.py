@@ -15,6 +15,9 @@ Language = Literal["en", "zh"]
 
 REASONS = 2
 """How many reasons a sentence gives."""
+WORTH_SAYING = 0.1
+"""A reason is given if it brings at least this share of what the greatest one does; the same goes
+for the past items named in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,10 @@ _ENGLISH = _Phrases(
     },
     times=("once", "{n} times"),
     days_ago=(", last within a day", ", last 1 day ago", ", last {n} days ago"),
-    users_recent=("1 customer chose it in the last 28 days", "{n:,} customers chose it in the last 28 days"),
+    users_recent=(
+        "1 customer chose it in the last 28 days",
+        "{n:,} customers chose it in the last 28 days",
+    ),
     users_ever=("1 customer has chosen it", "{n:,} customers have chosen it"),
     names=" and ",
     reasons="; ",
@@ -102,19 +108,30 @@ _PHRASES: Mapping[str, _Phrases] = {"en": _ENGLISH, "zh": _CHINESE}
 
 
 def sentence(explanation: Explanation, language: Language) -> str:
-    """The greatest contributions that raise the score, in one sentence.
+    """The item and the greatest reasons for it, in one sentence.
+
+    Raises:
+        RequestError: a language there are no words for.
+    """
+    given = reasons(explanation, language)
+    phrases = _PHRASES[language]
+    template = phrases.whole if given else phrases.nothing
+    return template.format(title=explanation.title, reasons=given)
+
+
+def reasons(explanation: Explanation, language: Language) -> str:
+    """The greatest contributions that raise the score, in words; empty where none stands out.
 
     Raises:
         RequestError: a language there are no words for.
     """
     if language not in _PHRASES:
         raise RequestError(f"language {language!r} is not there; use {' or '.join(_PHRASES)}")
-    phrases = _PHRASES[language]
     raising = [part for part in explanation.contributions if part.value > 0]
-    reasons = [_reason(explanation, part, language) for part in raising]
-    given = [reason for reason in reasons if reason is not None][:REASONS]
-    template = phrases.whole if given else phrases.nothing
-    return template.format(title=explanation.title, reasons=phrases.reasons.join(given))
+    worth = [part for part in raising if part.value >= WORTH_SAYING * raising[0].value]
+    found = (_reason(explanation, part, language) for part in worth)
+    given = [reason for reason in found if reason is not None][:REASONS]
+    return _PHRASES[language].reasons.join(given)
 
 
 def _reason(explanation: Explanation, part: Contribution, language: Language) -> str | None:
@@ -144,8 +161,11 @@ def _reason(explanation: Explanation, part: Contribution, language: Language) ->
             source = quote(path.source_title)
             return template.format(relation=relation, name=path.name, source=source)
         return None
-    supporting = [past for past in part.evidence if past.weight > 0]
-    titles = list(dict.fromkeys(past.title for past in supporting))[:2]
+    others = [past for past in part.evidence if past.item_id != explanation.item_id]
+    greatest = max((past.weight for past in others), default=0.0)
+    telling = [past for past in others if past.weight > 0]
+    telling = [past for past in telling if past.weight >= WORTH_SAYING * greatest]
+    titles = [t for t in dict.fromkeys(p.title for p in telling) if t != explanation.title][:2]
     if not titles:
         return None
     return template.format(names=phrases.names.join(map(quote, titles)))

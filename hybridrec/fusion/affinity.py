@@ -53,7 +53,7 @@ class Affinity:
 
     def only(self, relations: Iterable[str]) -> Affinity:
         """These relations, in this order; empty where the graph of the moment has no such edge."""
-        empty = csr_array((next(iter(self.links.values())).shape if self.links else (0, 0)))
+        empty = csr_array(next(iter(self.links.values())).shape if self.links else (0, 0))
         return Affinity({name: self.links.get(name, empty) for name in relations})
 
     def shares(self, relation: str, weights: csr_array) -> FloatArray:

@@ -147,7 +147,8 @@ class Fusion:
     def item_similarity(self, item: int) -> FloatArray:
         """Mean cosine over the towers between one item and every item, ``(n_items,)``."""
         embeddings = [_unit(tower.item_embeddings) for tower in self.towers.values()]
-        return np.mean([table @ table[item] for table in embeddings], axis=0)
+        similarity = [table @ table[item] for table in embeddings]
+        return np.asarray(np.mean(similarity, axis=0), dtype=np.float32)
 
     def likeness_embeddings(self, items: IntArray) -> FloatArray:
         """Embeddings of all towers joined, of unit length, ``(n, dim)``."""
@@ -194,9 +195,7 @@ class Fusion:
     ) -> Iterator[tuple[IntArray, Candidates]]:
         """Candidates of all users, block by block, with the user rows of each block."""
         size = max(1, BLOCK_SCORES // max(histories.n_items, 1))
-        blocks = np.array_split(
-            np.arange(histories.n_users), max(1, -(-histories.n_users // size))
-        )
+        blocks = np.array_split(np.arange(histories.n_users), max(1, -(-histories.n_users // size)))
         for users in track(blocks, f"candidates and signals ({exclude})", len(blocks)):
             yield users, self.candidates(histories.of(users), exclude, allowed)
 

@@ -34,7 +34,9 @@ def matching_items(catalogue: pl.DataFrame, where: str) -> BoolArray:
             f"{examples(catalogue.columns, 20)}"
         ) from error
     if met.dtype != pl.Boolean or met.len() != catalogue.height:
-        raise RequestError(f"where={where!r} is no condition: it gives {met.dtype}, not true or false")
+        raise RequestError(
+            f"where={where!r} is no condition: it gives {met.dtype}, not true or false"
+        )
     if not met.any():
         raise RequestError(f"where={where!r}: no item of the catalogue meets it")
     return met.fill_null(False).to_numpy()

@@ -127,7 +127,7 @@ class Ranker:
         self._network.train()
         for _ in track(range(config.epochs), "fusion ranker", config.epochs):
             for users in np.array_split(random.permutation(learnable), batches):
-                loss = self._loss(inputs, pairs, chosen, users)
+                loss = self._loss(inputs, pairs, chosen, users, random)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
@@ -136,23 +136,33 @@ class Ranker:
         return self
 
     def _loss(
-        self, inputs: Tensor, pairs: Pairs, chosen: npt.NDArray[np.bool_], users: IntArray
+        self,
+        inputs: Tensor,
+        pairs: Pairs,
+        chosen: npt.NDArray[np.bool_],
+        users: IntArray,
+        random: np.random.Generator,
     ) -> Tensor:
         counts = pairs.counts[users]
-        real = np.arange(counts.max()) < counts[:, None]
-        at = (pairs.indptr[users][:, None] + np.arange(counts.max()))[real]
+        rows = np.repeat(np.arange(users.size), counts)
+        at = np.repeat(pairs.indptr[users] - np.cumsum(counts) + counts, counts)
+        at += np.arange(at.size)
+        kept = chosen[at] | (random.random(at.size) * counts[rows] < self.config.negatives)
+        rows, at = rows[kept], at[kept]
         scores = self._network(inputs[torch.from_numpy(at)])
-        padded = scores.new_full((scores.shape[0], *real.shape), -torch.inf)
-        padded[:, torch.from_numpy(real)] = scores
-        log_share = torch.log_softmax(padded, dim=2)[:, torch.from_numpy(real)]
+
+        place = np.arange(at.size) - np.searchsorted(rows, rows)
+        padded = scores.new_full((scores.shape[0], users.size, int(place.max()) + 1), -torch.inf)
+        row, column = torch.from_numpy(rows), torch.from_numpy(place)
+        padded[:, row, column] = scores
         positive = torch.from_numpy(chosen[at])
-        row = torch.from_numpy(np.nonzero(real)[0])[positive]
-        per_user = torch.zeros(scores.shape[0], users.size)
-        per_user.index_add_(1, row, log_share[:, positive])
-        positives = torch.bincount(row, minlength=users.size).clamp(min=1)
+        log_share = torch.log_softmax(padded, dim=2)[:, row[positive], column[positive]]
+        positives = torch.bincount(row[positive], minlength=users.size)
         # a basket of nine tells more than a basket of one, though not nine times as much
         weight = positives.sqrt().clamp(max=3)
-        return -((per_user / positives) * weight).sum() / weight.sum() / scores.shape[0]
+        share = (weight / positives / weight.sum())[row[positive]]
+        loss: Tensor = -(log_share * share).sum() / scores.shape[0]
+        return loss
 
     def standardise(self, pairs: Pairs, values: FloatArray) -> Standardised:
         """Signals over each user's candidates, and levels over all training pairs."""

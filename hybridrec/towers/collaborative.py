@@ -21,7 +21,8 @@ class CollaborativeTower(Tower):
     """Factors of users and items from weighted interactions (Hu et al. 2008).
 
     Confidence is ``alpha · log(1 + weight)``, the weight being the user's events on the item,
-    decayed by age; a pair last met long ago may thus count less than one that never met. On CPU the factors are fitted by ``implicit`` (conjugate gradients), on CUDA by
+    decayed by age; a pair last met long ago may thus count less than one that never met. On CPU
+    the factors are fitted by ``implicit`` (conjugate gradients), on CUDA by
     :mod:`hybridrec.towers.ials`; both minimise the same objective. Histories are folded in by an
     exact solve with the item factors held, on every device.
     """
@@ -47,10 +48,10 @@ class CollaborativeTower(Tower):
             factors = self._fit_implicit(confidences, start)
         else:
             items = torch.from_numpy(start).to(self.device)
-            factors = ials.fit_factors(
+            _, items = ials.fit_factors(
                 confidences, items, self.config.regularization, self.config.iterations
-            )[1]
-            factors = factors.cpu().numpy()
+            )
+            factors = items.cpu().numpy()
         factors[np.bincount(confidences.indices, minlength=factors.shape[0]) == 0] = 0
         self._item_embeddings = factors
         return self
@@ -64,7 +65,7 @@ class CollaborativeTower(Tower):
         """User vectors of weighted histories, ``(n_users, embedding_dim)``."""
         items = torch.from_numpy(self.item_embeddings).to(self.device)
         solved = ials.solve_rows(self.confidences(weights), items, self.config.regularization)
-        return solved.cpu().numpy()
+        return np.asarray(solved.cpu().numpy())
 
     def attribute(self, weights: csr_array, items: IntArray) -> FloatArray:
         """How much each past item gives to a user's scores (Hu et al. 2008, section 5).
@@ -79,7 +80,7 @@ class CollaborativeTower(Tower):
         solved = torch.linalg.solve(system[0], factors[torch.from_numpy(items)].T)
         past = factors[torch.from_numpy(confidences.indices.astype(np.int64))]
         parts = past * torch.from_numpy(confidences.data).double()[:, None]
-        return (parts @ solved).float().numpy()
+        return np.asarray((parts @ solved).float().numpy())
 
     def state(self) -> Arrays:
         """The item factors."""

@@ -200,7 +200,11 @@ class GraphTower(HistoryMeanTower):
         return True
 
     def _train(
-        self, model: RelationalLightGCN, adjacencies: list[Tensor], moments: list[Moment], steps: int
+        self,
+        model: RelationalLightGCN,
+        adjacencies: list[Tensor],
+        moments: list[Moment],
+        steps: int,
     ) -> None:
         random = np.random.default_rng(self.seed)
         rate = self.config.learning_rate
@@ -241,20 +245,17 @@ class GraphTower(HistoryMeanTower):
             sparse_tensor(csr_array(profiles.T), self.device),
         )
         targets = moment.targets[users].tocoo()
-        classes = np.arange(moment.targets.shape[1])
-        columns = targets.col
-        if classes.size > self.config.negatives:
-            sampled = random.choice(classes.size, self.config.negatives, replace=False)
-            classes, columns = np.union1d(sampled, targets.col), targets.col
+        columns, bias = targets.col.astype(np.int64), model.bias
+        if bias.shape[0] > self.config.negatives:
+            sampled = random.choice(bias.shape[0], self.config.negatives, replace=False)
+            classes = np.union1d(sampled, columns)
             columns = np.searchsorted(classes, columns)
             chosen = torch.from_numpy(classes).to(self.device)
-            items, bias = items[chosen], model.bias[chosen]
-        else:
-            bias = model.bias
+            items, bias = items[chosen], bias[chosen]
         scores = model.scale.abs() * vectors @ items.T + bias
         log_odds = torch.log_softmax(scores, dim=1)
         rows = torch.from_numpy(targets.row.astype(np.int64)).to(self.device)
-        picked = log_odds[rows, torch.from_numpy(columns.astype(np.int64)).to(self.device)]
+        picked = log_odds[rows, torch.from_numpy(columns).to(self.device)]
         share = torch.from_numpy(targets.data.astype(np.float32)).to(self.device)
         return -(picked * share).sum() / users.size
 
@@ -303,9 +304,8 @@ def _moment(
     shape = (histories.n_users, histories.n_items)
     users, items = histories.users, histories.items
     decay = np.exp2(-(histories.ages - cut) / half_life) if half_life else np.ones(items.size)
-    profiles = csr_array(
-        ((histories.strengths * decay)[before], (users[before], items[before])), shape=shape
-    )
+    weights = (histories.strengths * decay)[before].astype(np.float32)
+    profiles = csr_array((weights, (users[before], items[before])), shape=shape)
     profiles.sum_duplicates()
     targets = csr_array((np.ones(after.sum()), (users[after], items[after])), shape=shape)
     targets.sum_duplicates()

@@ -37,7 +37,8 @@ def multiply(matrix: Tensor, dense: Tensor, transposed: Tensor | None = None) ->
         dense: dense tensor.
         transposed: the transpose of ``matrix``; ``None`` for a symmetric one.
     """
-    product = _Multiply.apply(matrix, matrix if transposed is None else transposed, dense)
+    backward = matrix if transposed is None else transposed
+    product = _Multiply.apply(matrix, backward, dense)  # type: ignore[no-untyped-call]
     assert isinstance(product, Tensor)
     return product
 
@@ -59,7 +60,9 @@ def normalised_adjacency(
     """The symmetric adjacency ``D^-½ A D^-½`` of one relation, ``D`` its own degrees.
 
     Args:
-        heads, tails, weights: the edges, each ``(n_edges,)``.
+        heads: where each edge starts, ``(n_edges,)``.
+        tails: where it ends, ``(n_edges,)``.
+        weights: how much it counts, ``(n_edges,)``.
         n_nodes: number of nodes.
 
     Returns:
@@ -74,7 +77,10 @@ def normalised_adjacency(
 
 def inverse_root(degrees: np.ndarray) -> np.ndarray:
     """``1 / √degree``, zero where the degree is."""
-    return np.divide(1.0, np.sqrt(degrees), out=np.zeros_like(degrees), where=degrees > 0)
+    roots: np.ndarray = np.divide(
+        1.0, np.sqrt(degrees), out=np.zeros_like(degrees), where=degrees > 0
+    )
+    return roots
 
 
 class RelationalLightConv(MessagePassing):  # type: ignore[misc]
@@ -147,9 +153,10 @@ class RelationalLightGCN(nn.Module):
         Normalised adjacencies shrink what they average, by about the factor made good here.
         """
         weights = torch.softmax(self.layer_logits, 0)
-        return weights[0] * states[0] + LAYER_GAIN * sum(
-            weight * state for weight, state in zip(weights[1:], states[1:], strict=True)
-        )
+        whole = weights[0] * states[0]
+        for weight, state in zip(weights[1:], states[1:], strict=True):
+            whole = whole + LAYER_GAIN * weight * state
+        return whole
 
 
 LAYER_GAIN = 4.0

@@ -29,7 +29,8 @@ class TextTower(HistoryMeanTower):
     The encoder is fine-tuned contrastively (multiple negatives ranking, Henderson et al. 2017) on
     pairs of texts whose items users met close together: of all texts in the batch, tell the one
     that belongs. Scores are corrected for how often a text is drawn, so that popular ones are not
-    pushed away, and equal texts are no negatives of each other. Embeddings are centred on the catalogue's mean, which all of a shop's texts share.
+    pushed away, and equal texts are no negatives of each other. Embeddings are centred on the
+    catalogue's mean, which all of a shop's texts share.
     """
 
     name: ClassVar[str] = "text"
@@ -106,6 +107,7 @@ class TextTower(HistoryMeanTower):
         return self
 
     def _centred(self, embeddings: FloatArray) -> FloatArray:
+        assert self._mean is not None
         centred = embeddings - self._mean
         norms = np.linalg.norm(centred, axis=1, keepdims=True)
         return np.asarray(centred / np.maximum(norms, 1e-6), dtype=np.float32)
@@ -153,9 +155,7 @@ class TextTower(HistoryMeanTower):
             optimizer.step()
             schedule.step()
             self.losses.append(loss.item())
-        self._trained = {
-            name: value.detach().cpu().clone() for name, value in parameters.items()
-        }
+        self._trained = {name: value.detach().cpu().clone() for name, value in parameters.items()}
 
 
 def item_texts(catalogue: pl.DataFrame) -> list[str]:

@@ -46,7 +46,9 @@ def resolve_encoder(name: str) -> str:
         return str(directory)
     looks_local = name.startswith((".", "/", "~")) or Path(name).expanduser().exists()
     if looks_local and not Path(name).expanduser().is_dir():
-        raise ConfigError(f"no encoder directory at {name}; give a directory, a hub name or {MINILM}")
+        raise ConfigError(
+            f"no encoder directory at {name}; give a directory, a hub name or {MINILM}"
+        )
     return str(Path(name).expanduser()) if looks_local else name
 
 

@@ -1,0 +1,1 @@
+"""Scripts that measure hybridrec on public data: ``python -m benchmarks.NAME --help``."""

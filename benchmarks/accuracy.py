@@ -1,0 +1,101 @@
+"""Accuracy on public data, the fusion beside simple models: one table a data set and question.
+
+    python -m benchmarks.accuracy --dataset complete-journey-all
+
+Protocol: test = the last 28 days; the catalogue = items that at least 5 households bought before.
+``-all`` asks what they will buy, ``-new`` what they will buy that they never bought. ``--validate``
+moves everything 28 days back, to tune without opening the test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import polars as pl
+
+from benchmarks.machine import describe, peak_memory_gb
+from hybridrec import Dataset, Recommender, RecommenderConfig
+from hybridrec.config import Exclude
+from hybridrec.console import print_comparison
+from hybridrec.evaluation.protocols import compare
+from hybridrec.progress import show_progress
+
+DATASETS: dict[str, Exclude] = {"complete-journey-all": "none", "complete-journey-new": "seen"}
+TEST_DAYS = 28
+WARM_USERS = 5
+METRICS = ("recall@10", "ndcg@10")
+
+
+def main() -> None:
+    """Fits, measures, prints, and writes what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--dataset", choices=DATASETS, nargs="+", required=True)
+    parser.add_argument("--config", type=Path, help="settings in YAML; the defaults if not given")
+    parser.add_argument("--validate", action="store_true", help="measure 28 days earlier")
+    parser.add_argument("--without-tower", choices=("collaborative", "graph", "text"))
+    parser.add_argument("--save-recommendations", type=Path, help="Parquet of user, item, rank")
+    parser.add_argument("--save-table", type=Path, help="Markdown file to write")
+    arguments = parser.parse_args()
+    if arguments.save_recommendations and len(arguments.dataset) > 1:
+        parser.error("--save-recommendations takes one --dataset")
+    show_progress("lines")
+
+    config = RecommenderConfig()
+    if arguments.config is not None:
+        config = RecommenderConfig.from_yaml(arguments.config)
+    if arguments.without_tower:
+        towers = config.towers.model_copy(update={arguments.without_tower: None})
+        config = config.model_copy(update={"towers": towers})
+    train, test = Dataset.load("complete-journey").split_by_time(test_days=TEST_DAYS)
+    if arguments.validate:
+        train, test = train.split_by_time(test_days=TEST_DAYS)
+    train = train.keep_items(min_users=WARM_USERS)
+
+    started = time.perf_counter()
+    recommender = Recommender(config).fit(train)
+    fit_seconds = time.perf_counter() - started
+    sections = []
+    for name in arguments.dataset:
+        exclude = DATASETS[name]
+        if arguments.save_recommendations:
+            started = time.perf_counter()
+            recs = recommender.recommend(recommender.users, k=10, exclude=exclude)
+            seconds = time.perf_counter() - started
+            print(f"{len(recommender.users) / seconds:,.0f} users a second")
+            frame = recs.to_polars().select("user_id", "item_id", "rank")
+            frame.write_parquet(arguments.save_recommendations)
+        frame = compare(recommender, test, exclude, METRICS)
+        print_comparison(frame, exclude)
+        sections.append(markdown(name, frame))
+    notes = {
+        "fit seconds": round(fit_seconds, 1),
+        "peak memory GB": round(peak_memory_gb(), 2),
+        "towers": list(recommender.towers),
+        "measured on": describe(config.seed),
+    }
+    print(json.dumps(notes))
+    if arguments.save_table:
+        footer = "\n".join(f"- {key}: {value}" for key, value in notes.items())
+        arguments.save_table.write_text("\n".join([*sections, footer, ""]), encoding="utf-8")
+
+
+def markdown(title: str, frame: pl.DataFrame) -> str:
+    """A comparison as a Markdown section."""
+    lines = [f"### {title} ({frame['users'][0]:,} users)", ""]
+    lines.append("| model | " + " | ".join(f"{metric} | lead" for metric in METRICS) + " |")
+    lines.append("|---" * (1 + 2 * len(METRICS)) + "|")
+    for row in frame.iter_rows(named=True):
+        cells = [row["model"]]
+        for metric in METRICS:
+            lead = row[f"{metric} lead"]
+            cells.append(f"{row[metric]:.4f} ± {row[f'{metric} se']:.4f}")
+            cells.append("" if lead is None else f"{lead:+.1f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    main()

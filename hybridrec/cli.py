@@ -1,0 +1,216 @@
+"""Every verb of the face, from a shell."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from hybridrec.errors import HybridrecError
+from hybridrec.progress import show_progress
+
+if TYPE_CHECKING:
+    from hybridrec.data import Dataset
+    from hybridrec.recommender import Recommender
+
+app = typer.Typer(
+    help="Recommendations with reasons, from a history table and a catalogue table.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+
+Model = Annotated[Path, typer.Argument(help="Directory of a saved recommender.")]
+Events = Annotated[
+    str, typer.Argument(help="Events file (parquet, csv, tsv, jsonl), or a public set's name.")
+]
+Catalogue = Annotated[Path | None, typer.Option(help="Catalogue file.")]
+Config = Annotated[Path | None, typer.Option(help="Settings in YAML; see configs/.")]
+Question = Annotated[
+    Literal["none", "seen"] | None,
+    typer.Option("--exclude", help="What to leave out; the model's own setting if not given."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
+
+
+@app.callback()
+def main(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Sets how progress is shown: bars in a terminal, a line a stage elsewhere."""
+    if quiet:
+        show_progress("none")
+    else:
+        show_progress("bars" if sys.stderr.isatty() else "lines")
+
+
+@app.command()
+def demo(
+    report: Annotated[Path, typer.Option(help="Where the HTML report goes.")] = Path(
+        "reports/demo.html"
+    ),
+    model: Annotated[Path, typer.Option(help="Where the recommender is saved.")] = Path(
+        "models/demo"
+    ),
+    config: Config = None,
+) -> None:
+    """Trains on The Complete Journey and shows what comes of it."""
+    with _clear_errors():
+        from hybridrec.demo import run
+
+        run(report, model, config)
+
+
+@app.command()
+def fit(
+    events: Events,
+    model: Annotated[Path, typer.Argument(help="Directory to save the recommender in.")],
+    catalogue: Catalogue = None,
+    config: Config = None,
+    min_users: Annotated[int, typer.Option(help="Leave out items fewer users met.")] = 1,
+) -> None:
+    """Fits a recommender and saves it."""
+    with _clear_errors():
+        data = _read(events, catalogue)
+        if min_users > 1:
+            data = data.keep_items(min_users)
+        recommender = _new_recommender(config).fit(data)
+        recommender.save(model)
+        typer.echo(f"{data}\ntowers: {', '.join(recommender.towers)}\nsaved to {model}")
+
+
+@app.command()
+def recommend(
+    model: Model,
+    user: Annotated[list[str] | None, typer.Option(help="A user id; may be repeated.")] = None,
+    history: Annotated[
+        str | None, typer.Option(help="Item ids of a visitor, oldest first: a,b,c.")
+    ] = None,
+    k: Annotated[int, typer.Option(help="How many items a user gets.")] = 10,
+    exclude: Question = None,
+    where: Annotated[str | None, typer.Option(help="Condition in SQL over the catalogue.")] = None,
+    explain: Annotated[bool, typer.Option(help="Say why, a sentence each.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Prints the best items for users, or for a visitor with a few items."""
+    with _clear_errors():
+        recommender = _load(model)
+        users = [_id(recommender, "user", text) for text in user] if user else None
+        items = [_id(recommender, "item", text) for text in history.split(",")] if history else None
+        recs = recommender.recommend(
+            users, history=items, k=k, exclude=exclude, where=where, explain=explain
+        )
+        if as_json:
+            for row in recs.to_dicts():
+                typer.echo(json.dumps(row, default=str, ensure_ascii=False))
+            return
+        from hybridrec.console import print_recommendations
+
+        print_recommendations(recs, recommender)
+
+
+@app.command("explain")
+def explain_item(
+    model: Model,
+    user: Annotated[str, typer.Option(help="The user id.")],
+    item: Annotated[str, typer.Option(help="The item id.")],
+    exclude: Question = None,
+    language: Annotated[Literal["en", "zh"], typer.Option(help="Language of the sentence.")] = "en",
+    as_json: AsJson = False,
+) -> None:
+    """Takes one score apart."""
+    with _clear_errors():
+        recommender = _load(model)
+        user_id, item_id = _id(recommender, "user", user), _id(recommender, "item", item)
+        why = recommender.explain(user_id, item_id, exclude=exclude)
+        if as_json:
+            typer.echo(json.dumps(why.to_dict(), default=str, ensure_ascii=False, indent=2))
+            return
+        from hybridrec.console import print_explanation
+
+        print_explanation(why, language)
+
+
+@app.command()
+def similar(
+    model: Model,
+    item: Annotated[str, typer.Option(help="The item id.")],
+    k: Annotated[int, typer.Option(help="How many items.")] = 10,
+) -> None:
+    """Prints the items nearest to one."""
+    with _clear_errors():
+        from hybridrec.console import print_frame
+
+        recommender = _load(model)
+        nearest = recommender.similar_items(_id(recommender, "item", item), k)
+        print_frame(nearest, f"nearest to {item}")
+
+
+@app.command()
+def evaluate(
+    events: Events,
+    catalogue: Catalogue = None,
+    config: Config = None,
+    test_days: Annotated[float, typer.Option(help="Days at the end to foretell.")] = 28.0,
+    min_users: Annotated[int, typer.Option(help="Leave out items fewer users met before.")] = 5,
+    exclude: Question = None,
+) -> None:
+    """Fits on all but the last days and compares the fusion with simple models on those."""
+    with _clear_errors():
+        from hybridrec.console import print_comparison
+        from hybridrec.evaluation.protocols import compare
+
+        data = _read(events, catalogue)
+        timed = data.as_of is not None
+        train, test = data.split_by_time(test_days) if timed else data.split_leave_last_out()
+        recommender = _new_recommender(config).fit(train.keep_items(min_users))
+        question = exclude or recommender.config.exclude
+        print_comparison(compare(recommender, test, question), question)
+
+
+@app.command()
+def doctor() -> None:
+    """Prints versions, threads, devices and what is installed, for questions about an install."""
+    from hybridrec.console import print_doctor
+
+    print_doctor()
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Errors raised on purpose end the command with their message, not with a traceback."""
+    try:
+        yield
+    except HybridrecError as error:
+        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        raise typer.Exit(code=2) from error
+
+
+def _read(events: str, catalogue: Path | None) -> Dataset:
+    from hybridrec.data import Dataset
+
+    if catalogue is None and not Path(events).suffix:
+        return Dataset.load(events)
+    return Dataset.from_files(events, catalogue)
+
+
+def _new_recommender(config: Path | None) -> Recommender:
+    from hybridrec.recommender import Recommender
+
+    return Recommender() if config is None else Recommender.from_config(config)
+
+
+def _load(model: Path) -> Recommender:
+    from hybridrec.recommender import Recommender
+
+    return Recommender.load(model)
+
+
+def _id(recommender: Recommender, kind: Literal["user", "item"], text: str) -> str | int:
+    """An id as typed, in the type the shop uses."""
+    ids = recommender.shop.users if kind == "user" else recommender.shop.items
+    return int(text) if ids.codec.name == "int" and text.strip().lstrip("-").isdigit() else text

