@@ -207,7 +207,7 @@ def _write_arrays(file: Path, arrays: Arrays) -> None:
     from safetensors.numpy import save_file
 
     file.parent.mkdir(exist_ok=True)
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, file)
+    save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, file)
 
 
 def _read_arrays(file: Path) -> dict[str, npt.NDArray[Any]]:

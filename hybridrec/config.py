@@ -119,11 +119,9 @@ class RankerConfig(Settings):
     """Width of its two hidden layers."""
     members: int = Field(3, ge=1)
     """Networks trained side by side, whose scores are averaged."""
-    epochs: int = Field(12, ge=1)
+    epochs: int = Field(10, ge=1)
     batch_size: int = Field(128, ge=1)
     """Users a step."""
-    negatives: int = Field(200, ge=1)
-    """About how many of a user's candidates not chosen a step looks at, drawn anew each time."""
     learning_rate: float = Field(0.003, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     dropout: float = Field(0.0, ge=0, lt=1)

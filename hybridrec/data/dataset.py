@@ -273,7 +273,8 @@ class Dataset:
         kept = met.filter(pl.col("n") >= min_users).select(Columns.ITEM)
         if kept.is_empty():
             raise DataError(
-                f"min_users={min_users}: no item was met by that many; the most is {met['n'].max()}"
+                f"min_users={min_users}: no item was met by that many; "
+                f"the most is {met['n'].max()!r}"
             )
         return self._restrict(kept)
 

@@ -78,7 +78,7 @@ def per_user(
     if name == "precision":
         return np.asarray(found / k, dtype=np.float64)
     if name == "hr":
-        return (found > 0).astype(np.float64)
+        return np.asarray(found > 0, dtype=np.float64)
     if name == "mrr":
         first = np.argmax(hits, axis=1) + 1
         return np.asarray(np.where(found > 0, 1.0 / first, 0.0))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hybridrec.shop import Shop
+from kg import Path
 
 IntArray = npt.NDArray[np.int64]
 
@@ -18,7 +19,7 @@ PATH_SOURCES = 20
 """Paths start from this many past items, those that weigh most."""
 PATHS_COMPARED = 30
 HUB_SHARE = 0.2
-"""What more than this share of the catalogue has in common explains nothing."""
+"""What more than this share of the catalogue has in common explains little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +96,30 @@ def best_path(
         item: the item row explained.
 
     Returns:
-        ``None`` where there is no graph, no path, or only one through what half the shop shares.
+        ``None`` where there is no graph or no path at all.
     """
     graph = shop.graph
     if graph is None:
         return None
     speaking = np.argsort(-weights, kind="stable")
-    sources = graph.item_entities[past_items[speaking[:PATH_SOURCES]]]
     target = int(graph.item_entities[item])
-    found = graph.paths(sources.tolist(), target, k=PATHS_COMPARED)
     names, types = graph.entities["name"], graph.entities["type"]
-    telling = [
-        path for path in found if path.via is None or graph.item_share(path.via) <= HUB_SHARE
-    ]
+    found: list[Path] = []
+    # the weightiest items first; all of them only where those share nothing telling with the item
+    for sources in (speaking[:PATH_SOURCES], speaking[PATH_SOURCES:]):
+        entities = graph.item_entities[past_items[sources]].tolist()
+        found += graph.paths(entities, target, k=PATHS_COMPARED)
+        telling = [
+            path for path in found if path.via is None or graph.item_share(path.via) <= HUB_SHARE
+        ]
+        if telling:
+            break
     # a namesake has everything in common, which tells a reader nothing
     telling = [path for path in telling if names[path.nodes[0]] != names[target]] or telling
+    telling = telling or found
     if not telling:
         return None
-    weight_of = dict(zip(sources.tolist(), weights[speaking[:PATH_SOURCES]], strict=True))
+    weight_of = dict(zip(graph.item_entities[past_items].tolist(), weights, strict=True))
     shortest = min(len(path) for path in telling)
     path = max(
         (path for path in telling if len(path) == shortest),

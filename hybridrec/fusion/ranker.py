@@ -23,6 +23,7 @@ from hybridrec.errors import DataError
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.signals import Signal
 from hybridrec.progress import track
+from hybridrec.schedules import warmup_cosine
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -121,13 +122,11 @@ class Ranker:
         optimizer = torch.optim.AdamW(
             self._network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, config.learning_rate, total_steps=max(2, config.epochs * batches)
-        )
+        schedule = warmup_cosine(optimizer, config.epochs * batches)
         self._network.train()
         for _ in track(range(config.epochs), "fusion ranker", config.epochs):
             for users in np.array_split(random.permutation(learnable), batches):
-                loss = self._loss(inputs, pairs, chosen, users, random)
+                loss = self._loss(inputs, pairs, chosen, users)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
@@ -141,14 +140,11 @@ class Ranker:
         pairs: Pairs,
         chosen: npt.NDArray[np.bool_],
         users: IntArray,
-        random: np.random.Generator,
     ) -> Tensor:
         counts = pairs.counts[users]
         rows = np.repeat(np.arange(users.size), counts)
         at = np.repeat(pairs.indptr[users] - np.cumsum(counts) + counts, counts)
         at += np.arange(at.size)
-        kept = chosen[at] | (random.random(at.size) * counts[rows] < self.config.negatives)
-        rows, at = rows[kept], at[kept]
         scores = self._network(inputs[torch.from_numpy(at)])
 
         place = np.arange(at.size) - np.searchsorted(rows, rows)

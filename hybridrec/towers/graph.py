@@ -17,6 +17,7 @@ from hybridrec.config import GraphConfig
 from hybridrec.data.histories import Histories
 from hybridrec.devices import resolve_device
 from hybridrec.progress import track
+from hybridrec.schedules import warmup_cosine
 from hybridrec.towers.base import (
     Arrays,
     FloatArray,
@@ -211,11 +212,10 @@ class GraphTower(HistoryMeanTower):
         # a handful of shares and scales for the whole graph may move faster than embeddings
         few = [model.relation_logits, model.layer_logits, model.scale]
         many = [model.embedding, model.bias]
-        rates = [10 * rate, rate]
         optimizer = torch.optim.Adam(
-            [{"params": group, "lr": lr} for group, lr in zip((few, many), rates, strict=True)]
+            [{"params": few, "lr": 10 * rate}, {"params": many, "lr": rate}]
         )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=max(steps, 2))
+        schedule = warmup_cosine(optimizer, steps)
         for step in track(range(steps), "graph tower", steps):
             moment = moments[step % len(moments)]
             size = min(self.config.batch_size, moment.users.size)
@@ -245,7 +245,8 @@ class GraphTower(HistoryMeanTower):
             sparse_tensor(csr_array(profiles.T), self.device),
         )
         targets = moment.targets[users].tocoo()
-        columns, bias = targets.col.astype(np.int64), model.bias
+        columns = targets.col.astype(np.int64)
+        bias: Tensor = model.bias
         if bias.shape[0] > self.config.negatives:
             sampled = random.choice(bias.shape[0], self.config.negatives, replace=False)
             classes = np.union1d(sampled, columns)

@@ -7,6 +7,7 @@ relation ``r`` by its own degrees, and shares ``w_r`` learned.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -45,13 +46,14 @@ def multiply(matrix: Tensor, dense: Tensor, transposed: Tensor | None = None) ->
 
 def sparse_tensor(matrix: csr_array, device: torch.device) -> Tensor:
     """A scipy CSR matrix as a float32 torch CSR tensor."""
-    return torch.sparse_csr_tensor(
-        torch.from_numpy(matrix.indptr.astype(np.int64)),
-        torch.from_numpy(matrix.indices.astype(np.int64)),
-        torch.from_numpy(matrix.data.astype(np.float32)),
-        matrix.shape,
-        device=device,
-    )
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # "CSR is in beta"
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(matrix.indptr.astype(np.int64)),
+            torch.from_numpy(matrix.indices.astype(np.int64)),
+            torch.from_numpy(matrix.data.astype(np.float32)),
+            matrix.shape,
+            device=device,
+        )
 
 
 def normalised_adjacency(

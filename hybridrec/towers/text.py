@@ -18,6 +18,7 @@ from hybridrec.data.histories import Histories
 from hybridrec.devices import resolve_device
 from hybridrec.errors import DataError
 from hybridrec.progress import track
+from hybridrec.schedules import warmup_cosine
 from hybridrec.towers.base import Arrays, FloatArray, HistoryMeanTower, IntArray, TrainingData
 from hybridrec.towers.text_encoder import TextEncoder
 from kg import KnowledgeGraph
@@ -127,9 +128,7 @@ class TextTower(HistoryMeanTower):
         optimizer = torch.optim.AdamW(
             parameters.values(), lr=config.learning_rate, weight_decay=0.01
         )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, config.learning_rate, total_steps=max(steps, 2), pct_start=0.1
-        )
+        schedule = warmup_cosine(optimizer, steps)
         drawn = np.bincount(pairs.texts[1], pairs.chances, minlength=len(states))
         log_drawn = torch.from_numpy(np.log(np.maximum(drawn, 1e-9))).float().to(self.device)
         cumulated = np.cumsum(pairs.chances)

@@ -1,0 +1,186 @@
+"""Histories: order, ages and weights against hand computations; slicing and merging."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybridrec.data import Dataset, Histories
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+ITEMS = ["x", "y", "z"]
+CATALOGUE = pl.DataFrame({"item_id": ITEMS})
+EVENT = st.tuples(
+    st.sampled_from("abcd"), st.sampled_from(ITEMS), st.integers(0, 400), st.sampled_from("vp")
+)
+EVENTS = st.lists(EVENT, min_size=1, max_size=30)
+
+
+def dataset(events: list[tuple[str, str, int, str]], timed: bool = True) -> Dataset:
+    schema = ["user_id", "item_id", "hour", "event"]
+    frame = pl.DataFrame(events, schema=schema, orient="row")
+    moment = pl.lit(START) + pl.duration(hours=pl.col("hour"))
+    return Dataset.from_frames(
+        frame.with_columns(moment.alias("timestamp")).drop("hour") if timed else frame, CATALOGUE
+    )
+
+
+def assert_same(one: Histories, other: Histories) -> None:
+    for field in ("indptr", "items", "ages", "strengths"):
+        np.testing.assert_allclose(
+            getattr(one, field), getattr(other, field), rtol=1e-6, atol=1e-6, err_msg=field
+        )
+    assert (one.n_items, one.timed) == (other.n_items, other.timed)
+
+
+#        user, item, hour, kind
+BY_HAND = [("b", "x", 0, "p"), ("a", "z", 96, "p"), ("a", "x", 48, "v"), ("a", "z", 72, "p")]
+
+
+def test_events_are_oldest_first_within_each_user() -> None:
+    histories = dataset(BY_HAND).histories()
+
+    assert histories.indptr.tolist() == [0, 3, 4]
+    assert histories.items.tolist() == [0, 2, 2, 0]
+    assert histories.users.tolist() == [0, 0, 0, 1]
+    assert (histories.n_users, histories.n_items) == (2, 3)
+
+
+def test_ages_are_days_before_the_last_event() -> None:
+    np.testing.assert_allclose(dataset(BY_HAND).histories().ages, [2, 1, 0, 4])
+
+
+def test_ages_without_times_are_the_later_events_of_the_user() -> None:
+    histories = dataset(BY_HAND, timed=False).histories()
+
+    assert histories.ages.tolist() == [2, 1, 0, 0]
+    assert histories.items.tolist() == [2, 0, 2, 0]
+    assert not histories.timed
+
+
+def test_weights_add_repeats_and_decay_by_half_lives() -> None:
+    histories = dataset(BY_HAND).histories()
+
+    np.testing.assert_allclose(histories.weights().toarray(), [[1, 0, 2], [1, 0, 0]])
+    np.testing.assert_allclose(
+        histories.weights(half_life=2.0).toarray(),
+        [[0.5, 0, 1 + 2**-0.5], [0.25, 0, 0]],
+        rtol=1e-6,
+    )
+
+
+def test_weights_leave_out_what_is_older_than_asked() -> None:
+    histories = dataset(BY_HAND).histories()
+
+    np.testing.assert_allclose(histories.weights(since=1.0).toarray(), [[0, 0, 2], [0, 0, 0]])
+
+
+def test_strengths_multiply_the_weights_and_zero_leaves_out() -> None:
+    data = dataset(BY_HAND)
+
+    strong = data.histories({"v": 0.25}).weights()
+    np.testing.assert_allclose(strong.toarray(), [[0.25, 0, 2], [1, 0, 0]])
+    assert data.histories({"v": 0.0}).weights().nnz == 2
+
+
+def test_kinds_that_are_not_named_or_missing_count_one() -> None:
+    events = pl.DataFrame(
+        {"user_id": ["a"] * 3, "item_id": ITEMS, "event": ["view", None, "gift"]}
+    )
+    histories = Dataset.from_frames(events, CATALOGUE).histories({"view": 0.5})
+
+    assert histories.strengths.tolist() == [0.5, 1.0, 1.0]
+
+
+@given(EVENTS)
+def test_weights_are_sorted_positive_and_without_repeats(
+    events: list[tuple[str, str, int, str]],
+) -> None:
+    histories = dataset(events).histories()
+    weights = histories.weights(half_life=0.05)  # old events fall below the smallest float
+
+    expected = np.zeros(weights.shape)
+    np.add.at(expected, (histories.users, histories.items), np.exp2(-histories.ages / 0.05))
+    np.testing.assert_allclose(weights.toarray(), expected, rtol=1e-5, atol=1e-38)
+    assert (weights.data > 0).all()
+    assert weights.dtype == np.float32
+    assert weights.has_canonical_format
+
+
+@given(EVENTS, st.lists(st.integers(0, 3), max_size=6))
+def test_of_gives_the_rows_asked_for_in_order(
+    events: list[tuple[str, str, int, str]], rows: list[int]
+) -> None:
+    histories = dataset(events).histories()
+    wanted = np.array([row % histories.n_users for row in rows], dtype=np.int64)
+
+    chosen = histories.of(wanted)
+
+    assert chosen.n_users == wanted.size
+    for place, user in enumerate(wanted):
+        there = slice(histories.indptr[user], histories.indptr[user + 1])
+        here = slice(chosen.indptr[place], chosen.indptr[place + 1])
+        for field in ("items", "ages", "strengths"):
+            np.testing.assert_array_equal(
+                getattr(chosen, field)[here], getattr(histories, field)[there]
+            )
+    for life in (None, 3.0):
+        np.testing.assert_allclose(
+            chosen.weights(life).toarray(), histories.weights(life).toarray()[wanted], rtol=1e-6
+        )
+
+
+def rows_in(all_users: Dataset, part: Dataset) -> npt.NDArray[np.int64]:
+    return all_users.users.rows_of(part.users.values)
+
+
+@given(old=EVENTS, new=EVENTS, timed=st.booleans())
+def test_merged_equals_the_histories_of_the_joined_events(
+    old: list[tuple[str, str, int, str]], new: list[tuple[str, str, int, str]], timed: bool
+) -> None:
+    # every user is among the old, so that rows of old and joined tables agree
+    old = [(user, "x", 0, "p") for user in "abcd"] + old
+    first, second = dataset(old, timed), dataset(new, timed)
+    joined = dataset(old + new, timed)
+    strengths = {"v": 0.5}
+    shift = late = 0.0
+    if timed:
+        assert joined.as_of is not None
+        assert first.as_of is not None
+        assert second.as_of is not None
+        shift = (joined.as_of - first.as_of) / timedelta(days=1)
+        late = (joined.as_of - second.as_of) / timedelta(days=1)
+
+    merged = first.histories(strengths).merged(
+        second.histories(strengths), rows_in(first, second), len(first.users), shift, late
+    )
+
+    assert_same(merged, joined.histories(strengths))
+
+
+def test_merged_takes_new_users_after_the_old() -> None:
+    first, second = dataset(BY_HAND).histories(), dataset([("n", "y", 0, "p")]).histories()
+
+    merged = first.merged(second, np.array([2]), 3, shift=1.5, late=0.0)
+
+    assert merged.indptr.tolist() == [0, 3, 4, 5]
+    assert merged.items.tolist() == [0, 2, 2, 0, 1]
+    np.testing.assert_allclose(merged.ages, [3.5, 2.5, 1.5, 5.5, 0.0])
+
+
+def test_a_duplicated_user_has_the_same_history() -> None:
+    twin = [("twin", item, hour, kind) for user, item, hour, kind in BY_HAND if user == "a"]
+    weights = dataset(BY_HAND + twin).histories().weights(half_life=7.0).toarray()
+
+    np.testing.assert_array_equal(weights[0], weights[2])
+
+
+@pytest.mark.parametrize("shift", [1, 10])
+def test_ages_do_not_depend_on_the_calendar(shift: int) -> None:
+    later = [(user, item, hour + 24 * shift, kind) for user, item, hour, kind in BY_HAND]
+
+    assert_same(dataset(later).histories(), dataset(BY_HAND).histories())

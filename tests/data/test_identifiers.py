@@ -1,0 +1,162 @@
+"""Ids of any type go in and the same ids come out."""
+
+import uuid
+from collections.abc import Hashable
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybridrec.data import Dataset, IdMap
+from hybridrec.data.identifiers import IdCodec, normalise_ids
+from hybridrec.errors import DataError
+
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+ID_LISTS = st.one_of(
+    st.lists(INTEGERS, min_size=1, unique=True),
+    st.lists(st.text(), min_size=1, unique=True),
+    st.lists(st.uuids(), min_size=1, unique=True),
+    st.lists(st.tuples(st.text(), INTEGERS), min_size=1, unique=True),
+)
+
+
+def id_map(ids: list[Hashable]) -> IdMap:
+    stored, codec = normalise_ids(pl.Series("id", ids, dtype=_dtype(ids[0])))
+    return IdMap(stored, codec)
+
+
+def _dtype(value: Hashable) -> type[pl.DataType]:
+    return {int: pl.Int64, str: pl.String}.get(type(value), pl.Object)
+
+
+@given(ID_LISTS)
+def test_ids_round_trip_through_rows(ids: list[Hashable]) -> None:
+    known = id_map(ids)
+
+    assert known.values == ids
+    assert [type(value) for value in known.values] == [type(value) for value in ids]
+    assert known.rows_of(ids).tolist() == list(range(len(ids)))
+
+
+@given(ID_LISTS)
+def test_the_join_of_a_column_gives_the_rows_of_its_ids(ids: list[Hashable]) -> None:
+    known = id_map(ids)
+    backwards = list(reversed(ids))
+    column, _ = normalise_ids(pl.Series("id", backwards, dtype=_dtype(ids[0])))
+
+    assert known.join(column).tolist() == known.rows_of(backwards).tolist()
+
+
+@given(ids=ID_LISTS, row=st.integers(0))
+def test_ids_left_out_are_unknown(ids: list[Hashable], row: int) -> None:
+    out = ids[row % len(ids)]
+    kept = [value for value in ids if value != out]
+    if not kept:
+        return
+    known = id_map(kept)
+
+    assert known.rows_of([out]).tolist() == [-1]
+    assert out not in known
+    assert all(value in known for value in kept)
+
+
+@given(ID_LISTS)
+def test_a_dataset_knows_its_users_and_items_by_their_own_ids(ids: list[Hashable]) -> None:
+    column = pl.Series("id", ids, dtype=_dtype(ids[0]))
+    data = Dataset.from_frames(pl.DataFrame({"user_id": column, "item_id": column}))
+
+    assert set(data.users.values) == set(ids)
+    assert data.items.values == ids
+
+
+def test_a_tuple_gives_back_the_uuid_in_it() -> None:
+    ids: list[Hashable] = [("shop", uuid.UUID(int=7)), ("shop", uuid.UUID(int=8))]
+
+    assert id_map(ids).values == ids
+
+
+@pytest.mark.parametrize("part", [b"x", object(), ("a", 1)])
+def test_a_tuple_of_anything_else_is_refused_by_name(part: object) -> None:
+    column = pl.Series("user_id", [("a", part)], dtype=pl.Object)
+
+    with pytest.raises(DataError, match="tuple"):
+        normalise_ids(column)
+
+
+@pytest.mark.parametrize(
+    "stranger", [None, 1.5, True, b"u1", ["u1"], ("u1", object()), uuid.UUID(int=1), object()]
+)
+@pytest.mark.parametrize("ids", [["u1", "u2"], [1, 2], [("u1", 1)], [uuid.UUID(int=5)]])
+def test_values_of_other_types_are_unknown_never_an_error(
+    ids: list[Hashable], stranger: object
+) -> None:
+    assert id_map(ids).row(stranger) == -1
+    assert stranger not in id_map(ids)
+
+
+def test_numpy_scalars_are_the_ids_they_equal() -> None:
+    assert id_map([3, 4]).rows_of(np.array([4, 5])).tolist() == [1, -1]
+    assert id_map(["a", "b"]).rows_of(np.array(["b", "c"])).tolist() == [1, -1]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pl.Series("user_id", [1, "a"], dtype=pl.Object),
+        pl.Series("user_id", ["a", uuid.UUID(int=1)], dtype=pl.Object),
+        pl.Series("user_id", [uuid.UUID(int=1), "a"], dtype=pl.Object),
+        pl.Series("user_id", [("a", 1), "a"], dtype=pl.Object),
+    ],
+    ids=["int and str", "str and uuid", "uuid and str", "tuple and str"],
+)
+def test_mixed_id_types_are_refused(column: pl.Series) -> None:
+    with pytest.raises(DataError, match="'a'|UUID"):
+        normalise_ids(column)
+
+
+def test_mixed_id_types_of_pandas_are_refused() -> None:
+    frame = pd.DataFrame({"user_id": ["a", 1], "item_id": ["x", "y"]})
+
+    with pytest.raises(DataError, match="user_id"):
+        Dataset.from_frames(frame)
+
+
+def test_fractions_are_refused_by_value() -> None:
+    with pytest.raises(DataError, match=r"2\.5"):
+        normalise_ids(pl.Series("user_id", [1.0, 2.5]))
+
+
+@pytest.mark.parametrize("value", [True, b"x", 1.5])
+def test_types_without_a_codec_are_refused_by_name(value: Hashable) -> None:
+    with pytest.raises(DataError, match=type(value).__name__):
+        IdCodec.of(value)
+
+
+def test_whole_floats_are_integers() -> None:
+    stored, codec = normalise_ids(pl.Series("user_id", [3.0, None, 5.0]))
+
+    assert stored.to_list() == [3, None, 5]
+    assert codec == IdCodec("int")
+
+
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt16, pl.Int32, pl.UInt32, pl.UInt64])
+def test_integers_of_every_width_meet(dtype: type[pl.DataType]) -> None:
+    events = pl.DataFrame({"user_id": [1, 2], "item_id": pl.Series([7, 8], dtype=dtype)})
+    catalogue = pl.DataFrame({"item_id": [8, 7]})
+
+    histories = Dataset.from_frames(events, catalogue).histories()
+
+    assert histories.items.tolist() == [1, 0]
+
+
+def test_unsigned_ids_above_the_signed_range_survive() -> None:
+    ids = [2**63 + 5, 3]
+    data = Dataset.from_frames(
+        pl.DataFrame({"user_id": pl.Series(ids, dtype=pl.UInt64), "item_id": ["x", "y"]})
+    )
+
+    assert set(data.users.values) == set(ids)
+    assert data.users.row(2**63 + 5) >= 0

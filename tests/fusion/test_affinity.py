@@ -1,0 +1,116 @@
+"""What a history has in common with an item, by relation."""
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.sparse import csr_array
+
+from hybridrec.fusion.affinity import Affinity
+from kg import KnowledgeGraph
+
+CATALOGUE = pl.DataFrame(
+    {
+        "item_id": ["a", "b", "c", "d"],
+        "title": ["A", "B", "C", "D"],
+        "brand": ["x", "x", "y", None],
+        "tags": [["red", "big"], ["red"], ["big"], ["red"]],
+        "category": ["Food > Tea", "Food > Tea", "Food > Milk", "Toys > Dice"],
+    }
+)
+WEIGHTS = csr_array(np.array([[1.0, 0.0, 3.0, 0.0], [0.0, 0.0, 0.0, 1.0], [0.0, 0, 0, 0]]))
+LOGS = np.log([2.0, 4.0])
+A, C = LOGS / LOGS.sum()
+"""How much of user 0's history items a and c are: the logarithms of 1 + weight, summing to 1."""
+
+
+@pytest.fixture(scope="module")
+def affinity() -> Affinity:
+    return Affinity.of(
+        KnowledgeGraph.from_catalogue(CATALOGUE, attributes=["brand", "tags", "category"])
+    )
+
+
+def test_relations_and_the_next_level_of_hierarchies_are_taken(affinity: Affinity) -> None:
+    assert set(affinity.links) == {"brand", "tags", "category", "category_parent"}
+
+
+@pytest.mark.parametrize(
+    ("relation", "expected"),
+    [
+        ("brand", [[A, A, C, 0], [0, 0, 0, 0]]),
+        ("category", [[A, A, C, 0], [0, 0, 0, 1]]),
+        ("category_parent", [[1, 1, 1, 0], [0, 0, 0, 1]]),
+        # a is half red and half big; b and d are red, c is big
+        ("tags", [[A / 2 + C / 2, A / 2, A / 2 + C, A / 2], [0.5, 1, 0, 1]]),
+    ],
+)
+def test_shares_equal_a_hand_computation(
+    affinity: Affinity, relation: str, expected: list[list[float]]
+) -> None:
+    shares = affinity.shares(relation, WEIGHTS)
+
+    np.testing.assert_allclose(shares[:2], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(shares[2], 0)
+
+
+@pytest.mark.parametrize("item", range(4))
+def test_attributions_sum_to_the_shares_over_all_relations(affinity: Affinity, item: int) -> None:
+    total = sum(affinity.shares(name, WEIGHTS)[0, item] for name in affinity.links)
+
+    parts = affinity.attribute(WEIGHTS[[0]], item)
+
+    assert parts.shape == (2,)
+    assert parts.sum() == pytest.approx(total, rel=1e-4, abs=1e-6)
+
+
+def test_attributions_are_in_the_order_of_the_history(affinity: Affinity) -> None:
+    # of user 0's items a and c, a has brand, category, parent and half its tags in common with b
+    parts = affinity.attribute(WEIGHTS[[0]], 1)
+
+    np.testing.assert_allclose(parts, [A * 3.5, C * 1.0], rtol=1e-5)
+
+
+def test_shares_lie_between_zero_and_one_and_ignore_the_scale_of_a_duplicate_user(
+    affinity: Affinity,
+) -> None:
+    twice = WEIGHTS[[0, 0]]
+
+    for name in affinity.links:
+        shares = affinity.shares(name, twice)
+        assert ((shares >= 0) & (shares <= 1 + 1e-6)).all()
+        np.testing.assert_array_equal(shares[0], shares[1])
+
+
+def test_only_chooses_and_orders(affinity: Affinity) -> None:
+    chosen = affinity.only(["tags", "brand"])
+
+    assert list(chosen.links) == ["tags", "brand"]
+    np.testing.assert_array_equal(
+        chosen.shares("brand", WEIGHTS), affinity.shares("brand", WEIGHTS)
+    )
+
+
+def test_a_relation_the_moment_does_not_have_shares_nothing(affinity: Affinity) -> None:
+    chosen = affinity.only(["coupon"])
+
+    np.testing.assert_array_equal(chosen.shares("coupon", WEIGHTS), np.zeros((3, 4)))
+    np.testing.assert_array_equal(chosen.attribute(WEIGHTS[[0]], 1), 0)
+
+
+def test_without_a_graph_at_the_moment_nothing_is_shared() -> None:
+    """All facts may have become known after the moment the ranker learns from."""
+    chosen = Affinity.of(None).only(["coupon"])
+
+    np.testing.assert_array_equal(chosen.shares("coupon", WEIGHTS), np.zeros((3, 4)))
+
+
+def test_items_added_later_keep_what_the_others_share(affinity: Affinity) -> None:
+    graph = KnowledgeGraph.from_catalogue(CATALOGUE, attributes=["brand", "tags", "category"])
+    rows = CATALOGUE[:1].with_columns(pl.lit("new").alias("item_id"))
+    extended = Affinity.of(graph.add_items(rows))
+    wider = csr_array((WEIGHTS.data, WEIGHTS.indices, WEIGHTS.indptr), shape=(3, 5))
+
+    for name in affinity.links:
+        shares = extended.shares(name, wider)
+        np.testing.assert_allclose(shares[:, :4], affinity.shares(name, WEIGHTS), rtol=1e-6)
+        np.testing.assert_allclose(shares[:, 4], shares[:, 0], rtol=1e-6)  # a's twin

@@ -1,0 +1,112 @@
+"""Which items reach the ranker."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from hybridrec.config import CandidatesConfig
+from hybridrec.fusion.candidates import find_candidates
+from hybridrec.fusion.pairs import Pairs
+from hybridrec.fusion.profiles import TowerScores
+
+ITEMS = 6
+#                               0    1    2    3    4    5
+TEXT = np.array([[9.0, 8.0, 7.0, 1.0, 2.0, 3.0]], dtype=np.float32)
+GRAPH = np.array([[1.0, 2.0, 3.0, 9.0, 8.0, 7.0]], dtype=np.float32)
+POPULARITY = np.array([1.0, 2.0, 9.0, 3.0, 4.0, 5.0], dtype=np.float32)
+OWN = csr_array(np.array([[0.0, 0.5, 0.0, 0.0, 2.0, 1.0]], dtype=np.float32))
+
+
+def found(
+    per_source: int = 1,
+    own: int = 0,
+    allowed: list[int] | None = None,
+    include: int | None = None,
+) -> list[int]:
+    mask = np.zeros((1, ITEMS), dtype=bool)
+    mask[0, range(ITEMS) if allowed is None else allowed] = True
+    pairs = find_candidates(
+        TowerScores({"text/long": TEXT, "graph/long": GRAPH}),
+        POPULARITY,
+        OWN if own else None,
+        mask,
+        CandidatesConfig(per_source=per_source, own=own),
+        include,
+    )
+    return pairs.items.tolist()
+
+
+def test_the_best_of_every_source_are_joined() -> None:
+    assert found(per_source=1) == [0, 2, 3]
+    assert found(per_source=2) == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_users_own_best_join_them() -> None:
+    assert found(own=1) == [0, 2, 3, 4]
+    assert found(own=2) == [0, 2, 3, 4, 5]
+
+
+def test_what_is_not_allowed_leaves_its_place_to_the_next() -> None:
+    assert found(allowed=[1, 2, 4, 5]) == [1, 2, 4]
+
+
+def test_own_items_that_are_not_allowed_stay_out() -> None:
+    assert found(own=3, allowed=[0, 2, 3]) == [0, 2, 3]
+
+
+def test_nothing_allowed_gives_no_candidates() -> None:
+    assert found(per_source=6, own=3, allowed=[]) == []
+
+
+def test_an_item_asked_for_is_a_candidate_whatever_is_allowed() -> None:
+    assert found(include=5) == [0, 2, 3, 5]
+    assert found(allowed=[0, 1], include=5) == [0, 1, 5]
+
+
+def test_more_than_there_are_gives_all() -> None:
+    assert found(per_source=100) == list(range(ITEMS))
+
+
+@given(st.integers(0, 2**32), st.integers(1, 4), st.booleans())
+def test_candidates_are_allowed_and_the_best_of_each_source_among_them(
+    seed: int, per_source: int, with_own: bool
+) -> None:
+    random = np.random.default_rng(seed)
+    scores = random.normal(size=(3, ITEMS)).astype(np.float32)
+    popularity = random.normal(size=ITEMS).astype(np.float32)
+    allowed = random.random((3, ITEMS)) < 0.6
+    own = csr_array((random.random((3, ITEMS)) * (random.random((3, ITEMS)) < 0.4)))
+
+    pairs: Pairs = find_candidates(
+        TowerScores({"text/long": scores}),
+        popularity,
+        own if with_own else None,
+        allowed,
+        CandidatesConfig(per_source=per_source, own=2),
+    )
+
+    for user in range(3):
+        here = set(pairs.items[pairs.of(user)].tolist())
+        sources = [(scores[user], per_source), (popularity, per_source)]
+        expected = set()
+        for values, n in sources:
+            best = np.argsort(-np.where(allowed[user], values, -np.inf), kind="stable")[:n]
+            expected |= {int(item) for item in best if allowed[user, item]}
+        if with_own:
+            row = own[[user]].toarray()[0]
+            best = [item for item in np.argsort(-row, kind="stable")[:2] if row[item] > 0]
+            expected |= {int(item) for item in best if allowed[user, item]}
+        assert here == expected
+
+
+@pytest.mark.parametrize("user", [0, 1])
+def test_users_do_not_see_each_others_candidates(user: int) -> None:
+    scores = np.concatenate([TEXT, GRAPH])
+    allowed = np.ones((2, ITEMS), dtype=bool)
+    both = find_candidates(
+        TowerScores({"text/long": scores}), POPULARITY, None, allowed, CandidatesConfig(per_source=1)
+    )
+
+    assert both.items[both.of(user)].tolist() == [[0, 2], [2, 3]][user]
