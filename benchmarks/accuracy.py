@@ -34,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--dataset", choices=DATASETS, nargs="+", required=True)
     parser.add_argument("--config", type=Path, help="settings in YAML; the defaults if not given")
+    parser.add_argument("--model", type=Path, help="a recommender fitted on just this, not to fit")
     parser.add_argument("--validate", action="store_true", help="measure 28 days earlier")
     parser.add_argument("--without-tower", choices=("collaborative", "graph", "text"))
     parser.add_argument("--save-recommendations", type=Path, help="Parquet of user, item, rank")
@@ -55,7 +56,12 @@ def main() -> None:
     train = train.keep_items(min_users=WARM_USERS)
 
     started = time.perf_counter()
-    recommender = Recommender(config).fit(train)
+    if arguments.model is None:
+        recommender = Recommender(config).fit(train)
+    else:
+        recommender = Recommender.load(arguments.model)
+        if recommender.shop.as_of != train.as_of or recommender.items != train.items.values:
+            parser.error(f"{arguments.model} was fitted on other data than {train}")
     fit_seconds = time.perf_counter() - started
     sections = []
     for name in arguments.dataset:
@@ -71,10 +77,10 @@ def main() -> None:
         print_comparison(frame, exclude)
         sections.append(markdown(name, frame))
     notes = {
-        "fit seconds": round(fit_seconds, 1),
+        "load seconds" if arguments.model else "fit seconds": round(fit_seconds, 1),
         "peak memory GB": round(peak_memory_gb(), 2),
         "towers": list(recommender.towers),
-        "measured on": describe(config.seed),
+        "measured on": describe(recommender.config.seed),
     }
     print(json.dumps(notes))
     if arguments.save_table:

@@ -29,6 +29,14 @@ CLUSTER_WORDS = (
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """On data this small threads wait for each other longer than they work."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 @dataclass(frozen=True)
 class MadeShop:
     """Users and items in taste clusters: most of what a user meets is of the user's own."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array
 
+from hybridrec.fusion.pairs import Pairs
 from hybridrec.towers.base import mean_weights
 from kg import KnowledgeGraph
 
@@ -20,7 +21,8 @@ class Affinity:
     """Items and what they are directly joined to, by relation.
 
     Args:
-        links: for each relation a sparse ``(n_items, n_entities)`` whose rows sum to 1 or 0.
+        links: for each relation a sparse ``(n_items, n_entities)`` whose rows sum to 1 or 0, the
+            columns being the entities of that relation.
     """
 
     links: Mapping[str, csr_array]
@@ -56,12 +58,21 @@ class Affinity:
         empty = csr_array(next(iter(self.links.values())).shape if self.links else (0, 0))
         return Affinity({name: self.links.get(name, empty) for name in relations})
 
-    def shares(self, relation: str, weights: csr_array) -> FloatArray:
-        """The share of each history that an item has in common, ``(n_users, n_items)``, 0 to 1."""
+    def shares(self, relation: str, weights: csr_array, pairs: Pairs) -> FloatArray:
+        """The share of each history that an item has in common, ``(n_pairs,)``, 0 to 1.
+
+        Args:
+            relation: which relation.
+            weights: the weighted histories of the users, ``(n_users, n_items)``.
+            pairs: the users' candidates.
+        """
         links = self.links[relation]
         profile = np.asarray((mean_weights(weights) @ links).todense())
-        shared: FloatArray = (links @ profile.T).T
-        return shared
+        wanted = links[pairs.items]
+        held = np.diff(wanted.indptr)
+        shared = wanted.data * profile[np.repeat(pairs.users, held), wanted.indices]
+        pair = np.repeat(np.arange(len(pairs)), held)
+        return np.bincount(pair, shared, minlength=len(pairs)).astype(np.float32)
 
     def attribute(self, weights: csr_array, item: int) -> FloatArray:
         """What each past item has in common with one item, over all relations, ``(n_past,)``."""
@@ -74,6 +85,9 @@ class Affinity:
 
 
 def _row_shares(matrix: csr_array) -> csr_array:
+    """Rows that sum to 1 or 0, over the columns that hold anything."""
+    used, columns = np.unique(matrix.indices, return_inverse=True)
     totals = np.asarray(matrix.sum(axis=1)).ravel()
-    scale = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
-    return csr_array(diags_array(scale) @ matrix, dtype=np.float32)
+    values = matrix.data / np.repeat(totals, np.diff(matrix.indptr))
+    shape = (matrix.shape[0], max(used.size, 1))
+    return csr_array((values.astype(np.float32), columns, matrix.indptr), shape=shape)

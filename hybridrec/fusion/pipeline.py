@@ -182,7 +182,7 @@ class Fusion:
             scores, self.statistics.current, own, mask, self.config.candidates, include
         )
         shared = {
-            f"{relation}/{profile}": self.affinity.shares(relation, matrix)
+            f"{relation}/{profile}": self.affinity.shares(relation, matrix, pairs)
             for relation in self.relations
             for profile, matrix in weights.items()
         }

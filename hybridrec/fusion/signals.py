@@ -150,8 +150,8 @@ def compute_signals(
         signals: what to compute, in the order of the columns.
         pairs: the candidates of a block of users.
         scores: what the towers give, for the same block.
-        shared: for ``relation/profile`` what share of each history an item has in common,
-            ``(n_users, n_items)``.
+        shared: for ``relation/profile`` what share of the history each pair's item has in
+            common, ``(n_pairs,)``.
         statistics: popularity, as of the same moment.
         histories: the block's own histories.
     """
@@ -159,10 +159,7 @@ def compute_signals(
     columns: dict[str, FloatArray] = {
         name: block[users, items] for name, block in scores.blocks.items()
     }
-    columns |= {
-        f"shared {name}": np.log(block[users, items] + SHARE_FLOOR)
-        for name, block in shared.items()
-    }
+    columns |= {f"shared {name}": np.log(share + SHARE_FLOOR) for name, share in shared.items()}
     columns |= {name: column[items] for name, column in statistics.columns.items()}
     if any(signal.group == "repeat" for signal in signals):
         columns |= _own_signals(histories, pairs)

@@ -164,7 +164,7 @@ def test_times_that_are_none_are_refused_by_value(times: list[Any], named: str) 
 def test_a_missing_column_is_named_with_those_there(column: str) -> None:
     events = pl.DataFrame(EVENTS).rename({column: "kolumne"})
 
-    with pytest.raises(DataError, match=f"(?s)'{column}'.*'kolumne'"):
+    with pytest.raises(DataError, match=rf"(?s)'{column}'.*'kolumne'"):
         Dataset.from_frames(events)
 
 
@@ -202,7 +202,7 @@ def test_a_null_key_is_refused_by_row(column: str) -> None:
     row = pl.int_range(pl.len())
     events = pl.DataFrame(EVENTS).with_columns(pl.when(row != 2).then(pl.col(column)).alias(column))
 
-    with pytest.raises(DataError, match="1 rows lack .* row 2"):
+    with pytest.raises(DataError, match=r"1 rows lack .* row 2"):
         Dataset.from_frames(events)
 
 
@@ -220,7 +220,7 @@ class TestItemsTheCatalogueLacks:
     catalogue = pl.DataFrame(CATALOGUE).filter(pl.col("item_id") != "y")
 
     def test_are_an_error_that_names_them(self) -> None:
-        with pytest.raises(DataError, match="(?s)1 items .* 'y'.* 2 events"):
+        with pytest.raises(DataError, match=r"(?s)1 items .* 'y'.* 2 events"):
             Dataset.from_frames(self.events, self.catalogue)
 
     def test_are_added_without_attributes(self) -> None:
@@ -309,5 +309,5 @@ class TestKeepItems:
         assert data.keep_items(min_users=1).events.equals(data.events)
 
     def test_leaves_at_least_one_item(self) -> None:
-        with pytest.raises(DataError, match="min_users=3.* the most is 2"):
+        with pytest.raises(DataError, match=r"min_users=3.* the most is 2"):
             Dataset.from_frames(self.events).keep_items(min_users=3)

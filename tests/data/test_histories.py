@@ -88,9 +88,7 @@ def test_strengths_multiply_the_weights_and_zero_leaves_out() -> None:
 
 
 def test_kinds_that_are_not_named_or_missing_count_one() -> None:
-    events = pl.DataFrame(
-        {"user_id": ["a"] * 3, "item_id": ITEMS, "event": ["view", None, "gift"]}
-    )
+    events = pl.DataFrame({"user_id": ["a"] * 3, "item_id": ITEMS, "event": ["view", None, "gift"]})
     histories = Dataset.from_frames(events, CATALOGUE).histories({"view": 0.5})
 
     assert histories.strengths.tolist() == [0.5, 1.0, 1.0]
@@ -143,7 +141,11 @@ def test_merged_equals_the_histories_of_the_joined_events(
     old: list[tuple[str, str, int, str]], new: list[tuple[str, str, int, str]], timed: bool
 ) -> None:
     # every user is among the old, so that rows of old and joined tables agree
-    old = [(user, "x", 0, "p") for user in "abcd"] + old
+    # and no old event has the moment of a new one, which would leave their order open
+    old = [(user, "x", 0, "p") for user in "abcd"] + [
+        (user, item, 2 * hour, kind) for user, item, hour, kind in old
+    ]
+    new = [(user, item, 2 * hour + 1, kind) for user, item, hour, kind in new]
     first, second = dataset(old, timed), dataset(new, timed)
     joined = dataset(old + new, timed)
     strengths = {"v": 0.5}

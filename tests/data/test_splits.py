@@ -150,9 +150,7 @@ def test_triples_known_later_stay_out_of_training() -> None:
     assert test.triples.height == 4
 
 
-@pytest.mark.parametrize(
-    "arguments", [{}, {"test_days": 1, "at": START}], ids=["neither", "both"]
-)
+@pytest.mark.parametrize("arguments", [{}, {"test_days": 1, "at": START}], ids=["neither", "both"])
 def test_a_split_by_time_needs_one_moment(arguments: dict[str, Any]) -> None:
     with pytest.raises(DataError, match="either test_days or at"):
         dataset([(0, 0, 0), (0, 0, 48)]).split_by_time(**arguments)

@@ -125,8 +125,19 @@ def test_metrics_are_read(name: str) -> None:
 
 @pytest.mark.parametrize(
     "metric",
-    ["ndcg", "ndcg@", "ndcg@0", "ndcg@-1", "ndcg@1.5", "@10", "", "map@10", "ndcg@x", "ndcg@1@2"]
-    + ["NDCG@10", "ndcg @10", "ndcg@²", "ndcg@ 5"],
+    [
+        "",
+        "ndcg",
+        "@10",
+        "ndcg@",
+        "ndcg@0",
+        "ndcg@-1",
+        "ndcg@1.5",
+        "ndcg@x",
+        "ndcg@1@2",
+        "ndcg@²",
+        "map@10",
+    ],
 )
 def test_what_is_no_metric_is_refused_by_name(metric: str) -> None:
     with pytest.raises(RequestError, match="recall, ndcg, hr, precision, mrr") as refusal:

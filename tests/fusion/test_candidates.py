@@ -77,7 +77,7 @@ def test_candidates_are_allowed_and_the_best_of_each_source_among_them(
     scores = random.normal(size=(3, ITEMS)).astype(np.float32)
     popularity = random.normal(size=ITEMS).astype(np.float32)
     allowed = random.random((3, ITEMS)) < 0.6
-    own = csr_array((random.random((3, ITEMS)) * (random.random((3, ITEMS)) < 0.4)))
+    own = csr_array(random.random((3, ITEMS)) * (random.random((3, ITEMS)) < 0.4))
 
     pairs: Pairs = find_candidates(
         TowerScores({"text/long": scores}),
@@ -106,7 +106,11 @@ def test_users_do_not_see_each_others_candidates(user: int) -> None:
     scores = np.concatenate([TEXT, GRAPH])
     allowed = np.ones((2, ITEMS), dtype=bool)
     both = find_candidates(
-        TowerScores({"text/long": scores}), POPULARITY, None, allowed, CandidatesConfig(per_source=1)
+        TowerScores({"text/long": scores}),
+        POPULARITY,
+        None,
+        allowed,
+        CandidatesConfig(per_source=1),
     )
 
     assert both.items[both.of(user)].tolist() == [[0, 2], [2, 3]][user]

@@ -64,9 +64,9 @@ def test_a_fit_is_repeatable_and_depends_on_the_seed(ranker: Ranker) -> None:
 def test_a_constant_added_to_a_users_signal_changes_nothing(ranker: Ranker) -> None:
     pairs, values, _ = made()
     shifted = values.copy()
-    shifted[:, :2] += np.random.default_rng(5).normal(size=(USERS, 2)).astype(np.float32)[
-        pairs.users
-    ]
+    shifted[:, :2] += (
+        np.random.default_rng(5).normal(size=(USERS, 2)).astype(np.float32)[pairs.users]
+    )
 
     np.testing.assert_allclose(
         ranker.score(pairs, shifted), ranker.score(pairs, values), rtol=1e-3, atol=1e-4
@@ -126,7 +126,8 @@ def test_a_user_without_candidates_is_no_matter(ranker: Ranker) -> None:
 
 class TestContributions:
     @pytest.fixture(scope="class")
-    def rows(self, ranker: Ranker) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    @classmethod
+    def rows(cls, ranker: Ranker) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Inputs, baselines and scores of thirty pairs."""
         pairs, values, _ = made(seed=4)
         standard = ranker.standardise(pairs, values)

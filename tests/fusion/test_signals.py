@@ -26,9 +26,7 @@ HISTORIES = Histories(
     n_items=4,
     timed=True,
 )
-UNTIMED = replace(
-    HISTORIES, ages=np.array([3.0, 2.0, 1.0, 0.0, 2.0, 1.0, 0.0]), timed=False
-)
+UNTIMED = replace(HISTORIES, ages=np.array([3.0, 2.0, 1.0, 0.0, 2.0, 1.0, 0.0]), timed=False)
 EVERYTHING = Pairs.from_mask(np.ones((2, 4), dtype=bool))
 
 

@@ -103,7 +103,8 @@ class TestRelationsOfOneName:
     """Two relations may share a name where they join different types."""
 
     @pytest.fixture(scope="class")
-    def data(self, cold: TrainingData) -> TrainingData:
+    @classmethod
+    def data(cls, cold: TrainingData) -> TrainingData:
         triples = pl.DataFrame(
             {
                 "head": ["i00", "i04", "Brand 1", "Brand 2", "cold0", "i01"],
@@ -120,7 +121,8 @@ class TestRelationsOfOneName:
         return replace(cold, graph=graph)
 
     @pytest.fixture(scope="class")
-    def fitted(self, data: TrainingData, new_tower: Callable[[str], Tower]) -> GraphTower:
+    @classmethod
+    def fitted(cls, data: TrainingData, new_tower: Callable[[str], Tower]) -> GraphTower:
         template = new_tower("graph")
         assert isinstance(template, GraphTower)
         # one step leaves every relation about the same share, so that all of them matter
@@ -158,7 +160,9 @@ def test_a_softmax_over_a_sample_of_items_learns_too(
 ) -> None:
     tower = new_tower("graph")
     assert isinstance(tower, GraphTower)
-    sampled = GraphTower(tower.config.model_copy(update={"negatives": 24, "steps": 15}), seed=3, device="cpu")
+    sampled = GraphTower(
+        tower.config.model_copy(update={"negatives": 24, "steps": 15}), seed=3, device="cpu"
+    )
     sampled.fit(training_data)
 
     scores = sampled.fold_in(training_data.histories.weights()) @ sampled.item_embeddings.T

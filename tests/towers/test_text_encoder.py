@@ -37,9 +37,7 @@ def mean_pooled(source: str, texts: list[str], max_tokens: int) -> np.ndarray:
     rows = []
     with torch.inference_mode():
         for text in texts:
-            tokens = tokenizer(
-                text, return_tensors="pt", truncation=True, max_length=max_tokens
-            )
+            tokens = tokenizer(text, return_tensors="pt", truncation=True, max_length=max_tokens)
             mean = model(**tokens).last_hidden_state[0].mean(0)
             rows.append((mean / mean.norm()).numpy())
     return np.stack(rows)
@@ -170,8 +168,9 @@ class TestMiniLM:
     texts = ("cold brew coffee", "espresso beans", "garden hose", "unfathomable zyzzyva")
 
     @pytest.fixture(scope="class")
-    def expected(self) -> np.ndarray:
-        return mean_pooled(resolve_encoder(MINILM), list(self.texts), 48)
+    @classmethod
+    def expected(cls) -> np.ndarray:
+        return mean_pooled(resolve_encoder(MINILM), list(cls.texts), 48)
 
     @pytest.mark.parametrize("frozen_layers", [0, 5])
     def test_kept_states_give_the_embeddings_of_the_plain_model(
