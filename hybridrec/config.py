@@ -124,7 +124,6 @@ class RankerConfig(Settings):
     """Users a step."""
     learning_rate: float = Field(0.003, gt=0)
     weight_decay: float = Field(0.01, ge=0)
-    dropout: float = Field(0.0, ge=0, lt=1)
 
 
 class RecommenderConfig(Settings):
@@ -162,7 +161,7 @@ class RecommenderConfig(Settings):
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigError(f"cannot read the config {path}: {error.strerror}") from error
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} is not valid YAML: {error}") from error
         return cls.from_mapping({} if content is None else content, source=str(path))
 

@@ -219,8 +219,9 @@ class Recommender:
         ]
         if known or codec != shop.items.codec:
             raise DataError(f"new items: already in the catalogue: {examples(known)}")
-        self._shop = shop.with_items(frame)
-        self._fitted_fusion.add_items(frame, self._shop.graph)
+        extended = shop.with_items(frame)
+        self._fitted_fusion.add_items(frame, extended.graph)
+        self._shop = extended
         return self
 
     def update(self, events: Any) -> Self:

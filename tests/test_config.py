@@ -98,7 +98,7 @@ def test_an_unknown_key_is_named_with_those_accepted(
     ("settings", "named"),
     [
         ({"ranker": {"horizon_days": 0}}, r"ranker\.horizon_days = 0"),
-        ({"ranker": {"dropout": 1}}, r"ranker\.dropout = 1"),
+        ({"ranker": {"members": 0}}, r"ranker\.members = 0"),
         ({"towers": {"text": {"batch_size": 1}}}, r"towers\.text\.batch_size = 1"),
         ({"towers": {"graph": {"layers": "two"}}}, r"towers\.graph\.layers = 'two'"),
         ({"exclude": "some"}, r"exclude = 'some'.*'seen' or 'none'"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,8 @@ from hybridrec.data.sources import read_file, read_frame
 from hybridrec.errors import DataError, examples
 
 SECONDS_PER_DAY = 86_400.0
+LATEST_SECOND = 253_402_300_800
+"""The start of the year 10000, in seconds since 1970."""
 
 UnknownItems = Literal["error", "add", "drop"]
 
@@ -77,6 +79,10 @@ class Dataset:
             DataError: a missing column, an empty table, ids that are all null, items in events
                 that the catalogue lacks, an item twice in the catalogue, times that do not parse.
         """
+        if unknown_items not in get_args(UnknownItems):
+            raise DataError(
+                f"unknown_items={unknown_items!r}; use {examples(get_args(UnknownItems))}"
+            )
         renamed = dict(columns or {})
         event_table = _rename(read_frame(events, "events"), renamed)
         _require(event_table, "events", Columns.USER, Columns.ITEM)
@@ -229,6 +235,7 @@ class Dataset:
             at = self.as_of - timedelta(days=float(test_days or 0.0))
         elif at.tzinfo is None:
             at = at.replace(tzinfo=UTC)
+        at = at.astimezone(UTC)
         before = pl.col(Columns.TIMESTAMP) <= at
         train, test = self.events.filter(before), self.events.filter(~before)
         if train.is_empty() or test.is_empty():
@@ -312,7 +319,14 @@ def _names_item(
 
 
 def _rename(frame: pl.DataFrame, columns: Mapping[str, str]) -> pl.DataFrame:
-    return frame.rename({old: new for old, new in columns.items() if old in frame.columns})
+    present = {old: new for old, new in columns.items() if old in frame.columns}
+    names = [present.get(column, column) for column in frame.columns]
+    taken = [old for old, new in present.items() if names.count(new) > 1]
+    if taken:
+        raise DataError(
+            f"columns: {taken[0]!r} cannot be {present[taken[0]]!r}: that name is taken"
+        )
+    return frame.rename(present)
 
 
 def _require(frame: pl.DataFrame, table: str, *columns: str) -> None:
@@ -351,7 +365,14 @@ def _timestamps(frame: pl.DataFrame, table: str) -> pl.Series:
             )
         return parsed
     if column.dtype.is_numeric():
-        return (column.cast(pl.Float64) * 1e6).cast(pl.Int64).cast(utc)
+        seconds = column.cast(pl.Float64)
+        bad = ~(seconds.abs() < LATEST_SECOND) & column.is_not_null()
+        if bad.any():
+            raise DataError(
+                f"{table}: {column.filter(bad)[0]!r} in row {bad.arg_max()} is no time in seconds "
+                "since 1970; are these milliseconds?"
+            )
+        return (seconds * 1e6).cast(pl.Int64).cast(utc)
     if column.dtype == pl.Date:
         return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     if isinstance(column.dtype, pl.Datetime):

@@ -40,12 +40,20 @@ class IdCodec:
                 f"an id of type {type(value).__name__} ({value!r}) cannot be stored; "
                 "use int, str, uuid.UUID or a tuple of those"
             )
+        if isinstance(value, tuple):
+            for part in value:
+                if isinstance(part, bool) or not isinstance(part, (str, int, UUID)):
+                    raise DataError(
+                        f"an id of type tuple with a {type(part).__name__} ({value!r}) cannot be "
+                        "stored; a tuple may hold int, str and uuid.UUID"
+                    )
         return cls({str: "str", int: "int"}.get(type(value), type(value).__name__))
 
     def encode(self, value: Hashable) -> str | int:
         """The stored form of one id."""
         if isinstance(value, tuple):
-            return json.dumps([str(part) if isinstance(part, UUID) else part for part in value])
+            IdCodec.of(value)
+            return json.dumps([{"uuid": str(p)} if isinstance(p, UUID) else p for p in value])
         if isinstance(value, UUID):
             return str(value)
         if isinstance(value, (str, np.str_)):
@@ -60,7 +68,8 @@ class IdCodec:
             case "UUID":
                 return UUID(str(value))
             case "tuple":
-                return tuple(json.loads(str(value)))
+                parts = json.loads(str(value))
+                return tuple(UUID(p["uuid"]) if isinstance(p, dict) else p for p in parts)
             case _:
                 return value
 
@@ -77,20 +86,28 @@ def normalise_ids(column: pl.Series) -> tuple[pl.Series, IdCodec]:
     if column.dtype in (pl.Categorical, pl.Enum):
         column = column.cast(pl.String)
     if column.dtype.is_integer():
-        return column.cast(pl.Int64 if column.dtype != pl.UInt64 else pl.UInt64), IdCodec("int")
+        # one type for all integers, so that tables meet; only what is above Int64 stays unsigned
+        fits = column.dtype != pl.UInt64 or int(values.max()) < 2**63  # type: ignore[arg-type]
+        return column.cast(pl.Int64 if fits else pl.UInt64), IdCodec("int")
     if column.dtype == pl.String:
         return column, IdCodec("str")
     if column.dtype.is_float():
         # pandas turns integers into floats as soon as one is missing
         whole = values.cast(pl.Int64, strict=False)
-        if whole.is_null().any() or not bool((whole.cast(column.dtype) == values).all()):
+        fractional = values.filter((whole.cast(column.dtype) != values).fill_null(True))
+        if fractional.len():
             raise DataError(
-                f"column {column.name!r} holds fractional numbers such as {values[0]!r}; "
+                f"column {column.name!r} holds fractional numbers such as {fractional[0]!r}; "
                 "ids are whole numbers, strings, UUIDs or tuples"
             )
         return column.cast(pl.Int64), IdCodec("int")
     raw = [tuple(v) if isinstance(v, list) else v for v in column.to_list()]
     codec = IdCodec.of(next(v for v in raw if v is not None))
+    other = next((v for v in raw if v is not None and IdCodec.of(v) != codec), None)
+    if other is not None:
+        raise DataError(
+            f"column {column.name!r} mixes ids of type {codec.name} with {other!r}; give one type"
+        )
     stored = [None if v is None else codec.encode(v) for v in raw]
     return pl.Series(column.name, stored), codec
 

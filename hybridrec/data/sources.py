@@ -10,12 +10,24 @@ import polars as pl
 
 from hybridrec.errors import DataError
 
+
+def _read_separated(path: Path, separator: str) -> pl.DataFrame:
+    """Text with separators; columns with numbers such as ``00123`` are ids and stay text."""
+    text = pl.read_csv(path, separator=separator, infer_schema=False)
+    padded = [name for name in text.columns if text[name].str.contains(r"^0\d+$").any()]
+    return pl.read_csv(
+        path,
+        separator=separator,
+        try_parse_dates=True,
+        infer_schema_length=10_000,
+        schema_overrides=dict.fromkeys(padded, pl.String),
+    )
+
+
 _READERS = {
     ".parquet": pl.read_parquet,
-    ".csv": lambda path: pl.read_csv(path, try_parse_dates=True, infer_schema_length=10_000),
-    ".tsv": lambda path: pl.read_csv(
-        path, separator="\t", try_parse_dates=True, infer_schema_length=10_000
-    ),
+    ".csv": lambda path: _read_separated(path, ","),
+    ".tsv": lambda path: _read_separated(path, "\t"),
     ".jsonl": pl.read_ndjson,
     ".ndjson": pl.read_ndjson,
 }
@@ -43,10 +55,17 @@ def read_frame(frame: Any, table: str) -> pl.DataFrame:
         ) from error
     eager = native.collect() if isinstance(native, nw.LazyFrame) else native
     plain = [name for name, dtype in eager.schema.items() if not isinstance(dtype, nw.Object)]
-    columns = {column.name: column for column in eager.select(plain).to_polars().get_columns()}
+    columns = {name: _plain_column(eager[name], table) for name in plain}
     for name in set(eager.columns) - set(plain):  # UUIDs, tuples: Python objects stay what they are
         columns[name] = pl.Series(name, eager[name].to_list(), dtype=pl.Object)
     return pl.DataFrame([columns[name] for name in eager.columns])
+
+
+def _plain_column(column: nw.Series[Any], table: str) -> pl.Series:
+    try:
+        return column.to_polars()
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{table}: column {column.name!r} mixes types: {error}") from error
 
 
 def read_file(path: str | Path, table: str) -> pl.DataFrame:

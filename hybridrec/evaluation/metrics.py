@@ -45,7 +45,7 @@ def parse_metric(metric: str) -> tuple[str, int]:
         RequestError: another name, or no cut-off of 1 or more.
     """
     name, _, cut = metric.partition("@")
-    if name not in NAMES or not cut.isdigit() or int(cut) < 1:
+    if name not in NAMES or not cut.isdecimal() or int(cut) < 1:
         raise RequestError(f"metric {metric!r} is unknown; use {', '.join(NAMES)} with @k: ndcg@10")
     return name, int(cut)
 

@@ -67,6 +67,8 @@ class Affinity:
             pairs: the users' candidates.
         """
         links = self.links[relation]
+        if links.nnz == 0:
+            return np.zeros(len(pairs), dtype=np.float32)
         profile = np.asarray((mean_weights(weights) @ links).todense())
         wanted = links[pairs.items]
         held = np.diff(wanted.indptr)
@@ -79,6 +81,8 @@ class Affinity:
         shares = mean_weights(weights)
         total = np.zeros(shares.nnz, dtype=np.float32)
         for links in self.links.values():
+            if links.nnz == 0:
+                continue
             common = links[shares.indices] @ links[[item]].T
             total += np.asarray(common.todense()).ravel() * shares.data
         return total

@@ -139,8 +139,12 @@ class Fusion:
         entities = np.zeros(0, dtype=np.int64)
         if graph is not None:
             entities = graph.item_entities[-catalogue.height :].astype(np.int64)
-        for tower in self.towers.values():
-            tower.extend(tower.embed_items(catalogue, graph, entities))
+        embedded = {
+            name: tower.embed_items(catalogue, graph, entities)
+            for name, tower in self.towers.items()
+        }
+        for name, embeddings in embedded.items():
+            self.towers[name].extend(embeddings)
         statistics = self.statistics.extended(catalogue.height)
         self.observe(statistics, Affinity.of(graph).only(self.relations))
 

@@ -53,6 +53,10 @@ def cap_values(catalogue: pl.DataFrame, caps: Mapping[str, int]) -> dict[str, li
             raise RequestError(
                 f"caps: no column {column!r}; columns are {examples(catalogue.columns, 20)}"
             )
+        if catalogue.schema[column].is_nested():
+            raise RequestError(
+                f"caps: {column!r} holds several values an item; cap a column of one"
+            )
         if cap < 1:
             raise RequestError(f"caps: {column!r} is capped at {cap}; a cap is at least 1")
     return {column: catalogue[column].to_list() for column in caps}

@@ -32,20 +32,24 @@ IntArray = npt.NDArray[np.int64]
 class _Members(nn.Module):
     """Small networks side by side: a linear part and two hidden layers each."""
 
-    def __init__(self, members: int, inputs: int, hidden: int, dropout: float) -> None:
+    def __init__(self, members: int, inputs: int, hidden: int, generator: torch.Generator) -> None:
         super().__init__()
+
+        def drawn(rows: int, columns: int) -> nn.Parameter:
+            values = torch.randn(members, rows, columns, generator=generator)
+            return nn.Parameter(values * rows**-0.5)
+
         self.linear = nn.Parameter(torch.zeros(members, inputs, 1))
-        self.first = nn.Parameter(torch.randn(members, inputs, hidden) * inputs**-0.5)
+        self.first = drawn(inputs, hidden)
         self.first_bias = nn.Parameter(torch.zeros(members, 1, hidden))
-        self.second = nn.Parameter(torch.randn(members, hidden, hidden) * hidden**-0.5)
+        self.second = drawn(hidden, hidden)
         self.second_bias = nn.Parameter(torch.zeros(members, 1, hidden))
-        self.last = nn.Parameter(torch.randn(members, hidden, 1) * hidden**-0.5)
-        self.dropout = nn.Dropout(dropout)
+        self.last = drawn(hidden, 1)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Scores of every member, ``(n_members, n)``, from inputs ``(n, n_inputs)``."""
         hidden = torch.relu(inputs @ self.first + self.first_bias)
-        hidden = torch.relu(self.dropout(hidden) @ self.second + self.second_bias)
+        hidden = torch.relu(hidden @ self.second + self.second_bias)
         return (hidden @ self.last + inputs @ self.linear).squeeze(2)
 
 
@@ -85,10 +89,9 @@ class Ranker:
         self._network = self._new_network()
 
     def _new_network(self) -> _Members:
-        torch.manual_seed(self.seed)
-        config = self.config
+        generator = torch.Generator().manual_seed(self.seed)
         inputs = len(self.signals) + len(self.absolute)
-        return _Members(config.members, inputs, config.hidden, config.dropout).eval()
+        return _Members(self.config.members, inputs, self.config.hidden, generator)
 
     def fit(self, pairs: Pairs, values: FloatArray, chosen: npt.NDArray[np.bool_]) -> Self:
         """Learns to put what a user chose before the user's other candidates.
@@ -123,7 +126,6 @@ class Ranker:
             self._network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         schedule = warmup_cosine(optimizer, config.epochs * batches)
-        self._network.train()
         for _ in track(range(config.epochs), "fusion ranker", config.epochs):
             for users in np.array_split(random.permutation(learnable), batches):
                 loss = self._loss(inputs, pairs, chosen, users)
@@ -131,7 +133,6 @@ class Ranker:
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
-        self._network.eval()
         return self
 
     def _loss(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -143,7 +144,7 @@ class GraphTower(HistoryMeanTower):
         edges, kinds = graph.edge_index()
         step = csr_array((entities.size, known))
         for place, (name, share) in enumerate(self.relation_weights.items()):
-            of_name = np.array([relation.name == name for relation in graph.relations])[kinds]
+            of_name = np.array([label == name for label in relation_labels(graph)])[kinds]
             heads, tails = edges[:, of_name]
             wanted = (row_of[heads] >= 0) & (tails < known)
             rows, tails = row_of[heads[wanted]], tails[wanted]
@@ -166,8 +167,9 @@ class GraphTower(HistoryMeanTower):
         assert self._degrees is not None
         arrays["entity_states"] = self._entity_states
         arrays["degrees"] = self._degrees
-        for name, weight in self.relation_weights.items():
-            arrays[f"relation.{name}"] = np.array(weight, dtype=np.float64)
+        # the rows of degrees are in this order, which named arrays do not keep
+        for place, (name, weight) in enumerate(self.relation_weights.items()):
+            arrays[f"relation.{name}"] = np.array([place, weight], dtype=np.float64)
         return arrays
 
     def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
@@ -180,10 +182,10 @@ class GraphTower(HistoryMeanTower):
             for name, value in arrays.items()
             if name.startswith("learned.")
         }
+        named = [(name, value) for name, value in arrays.items() if name.startswith("relation.")]
         self.relation_weights = {
-            name.removeprefix("relation."): float(value)
-            for name, value in arrays.items()
-            if name.startswith("relation.")
+            name.removeprefix("relation."): float(value[1])
+            for name, value in sorted(named, key=lambda pair: float(pair[1][0]))
         }
         return self
 
@@ -261,6 +263,17 @@ class GraphTower(HistoryMeanTower):
         return -(picked * share).sum() / users.size
 
 
+def relation_labels(graph: KnowledgeGraph) -> list[str]:
+    """The name of each relation; with its types where several of one name join different ones."""
+    counts = Counter(relation.name for relation in graph.relations)
+    return [
+        relation.name
+        if counts[relation.name] == 1
+        else f"{relation.name} ({relation.head_type} → {relation.tail_type})"
+        for relation in graph.relations
+    ]
+
+
 def _edges(
     weights: csr_array, graph: KnowledgeGraph | None, n_entities: int
 ) -> tuple[list[str], list[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
@@ -274,7 +287,7 @@ def _edges(
         (edges[0, kinds == kind], edges[1, kinds == kind], np.ones(np.count_nonzero(kinds == kind)))
         for kind in range(len(graph.relations))
     ]
-    return ["met by", *(relation.name for relation in graph.relations)], [interactions, *facts]
+    return ["met by", *relation_labels(graph)], [interactions, *facts]
 
 
 def _moments(histories: Histories, half_life: float | None) -> list[Moment]:

@@ -86,12 +86,19 @@ class TextTower(HistoryMeanTower):
         self, catalogue: pl.DataFrame, graph: KnowledgeGraph | None, entities: IntArray
     ) -> FloatArray:
         """Embeddings of new items from their words; see :meth:`Tower.embed_items`."""
-        return self._centred(self.encoder.encode(item_texts(catalogue)))
+        embeddings = super().embed_items(catalogue, graph, entities)
+        texts = _joined_texts(catalogue)
+        filled = np.flatnonzero([text != "" for text in texts])
+        if filled.size:
+            encoded = self.encoder.encode([texts[row] for row in filled])
+            embeddings[filled] = self._centred(encoded)
+        return embeddings
 
     def state(self) -> Arrays:
         """Embeddings, and the layers that fine-tuning changed; the rest is the encoder's own."""
+        arrays: Arrays = {"item_embeddings": self.item_embeddings}
         assert self._mean is not None
-        arrays: Arrays = {"item_embeddings": self.item_embeddings, "mean": self._mean}
+        arrays["mean"] = self._mean
         arrays |= {f"encoder.{name}": value.numpy() for name, value in self._trained.items()}
         return arrays
 
@@ -122,7 +129,6 @@ class TextTower(HistoryMeanTower):
 
     def _fine_tune(self, states: list[Tensor], pairs: TextPairs, steps: int) -> None:
         random = np.random.default_rng(self.seed)
-        torch.manual_seed(self.seed)
         config, encoder = self.config, self.encoder
         parameters = encoder.trained_parameters()
         optimizer = torch.optim.AdamW(
@@ -168,11 +174,20 @@ def item_texts(catalogue: pl.DataFrame) -> list[str]:
         raise DataError(
             f"the catalogue has no text; it needs a column {' or '.join(map(repr, Columns.TEXT))}"
         )
+    texts = _joined_texts(catalogue)
+    if not any(texts):
+        raise DataError(f"the catalogue's text columns are blank in every row: {columns}")
+    return texts
+
+
+def _joined_texts(catalogue: pl.DataFrame) -> list[str]:
+    """Title and description of every row, empty where it has neither."""
+    columns = [column for column in Columns.TEXT if column in catalogue.columns]
+    if not columns:
+        return [""] * catalogue.height
     parts = [pl.col(column).cast(pl.String).str.strip_chars() for column in columns]
     filled = [pl.when(part != "").then(part) for part in parts]
     texts = catalogue.select(pl.concat_str(filled, separator=". ", ignore_nulls=True)).to_series()
-    if (texts.fill_null("") == "").all():
-        raise DataError(f"the catalogue's text columns are blank in every row: {columns}")
     return texts.fill_null("").to_list()
 
 

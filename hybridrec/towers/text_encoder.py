@@ -85,7 +85,8 @@ class TextEncoder(nn.Module):
             raise ConfigError(f"cannot load the encoder {name!r}: {error}") from error
         finally:
             logging.set_verbosity(verbosity)
-        self.max_tokens = max_tokens
+        positions = getattr(self.model.config, "max_position_embeddings", max_tokens)
+        self.max_tokens = min(max_tokens, self.tokenizer.model_max_length, positions)
         self.device = device
         self.to(device).eval()
         layers = getattr(getattr(self.model, "encoder", None), "layer", None)
@@ -114,7 +115,9 @@ class TextEncoder(nn.Module):
             for batch in track(list(_batches(lengths)), "text tower: frozen layers"):
                 hidden, _ = self._frozen([tokens[text] for text in batch])
                 for row, text in enumerate(batch):
-                    states[text] = hidden[row, : lengths[text]].half().cpu()
+                    state = hidden[row, : lengths[text]]
+                    # without frozen layers these are token numbers, which half precision garbles
+                    states[text] = (state.half() if state.is_floating_point() else state).cpu()
         return states
 
     def upper(self, states: list[Tensor]) -> Tensor:

@@ -6,6 +6,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from hybridrec.fusion.affinity import Affinity
+from hybridrec.fusion.pairs import Pairs
 from kg import KnowledgeGraph
 
 CATALOGUE = pl.DataFrame(
@@ -21,6 +22,12 @@ WEIGHTS = csr_array(np.array([[1.0, 0.0, 3.0, 0.0], [0.0, 0.0, 0.0, 1.0], [0.0, 
 LOGS = np.log([2.0, 4.0])
 A, C = LOGS / LOGS.sum()
 """How much of user 0's history items a and c are: the logarithms of 1 + weight, summing to 1."""
+
+
+def shares_of_all(affinity: Affinity, relation: str, weights: csr_array) -> np.ndarray:
+    """The shares of every pair, (n_users, n_items)."""
+    everything = Pairs.from_mask(np.ones(weights.shape, dtype=bool))
+    return affinity.shares(relation, weights, everything).reshape(weights.shape)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +54,7 @@ def test_relations_and_the_next_level_of_hierarchies_are_taken(affinity: Affinit
 def test_shares_equal_a_hand_computation(
     affinity: Affinity, relation: str, expected: list[list[float]]
 ) -> None:
-    shares = affinity.shares(relation, WEIGHTS)
+    shares = shares_of_all(affinity, relation, WEIGHTS)
 
     np.testing.assert_allclose(shares[:2], expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(shares[2], 0)
@@ -55,7 +62,7 @@ def test_shares_equal_a_hand_computation(
 
 @pytest.mark.parametrize("item", range(4))
 def test_attributions_sum_to_the_shares_over_all_relations(affinity: Affinity, item: int) -> None:
-    total = sum(affinity.shares(name, WEIGHTS)[0, item] for name in affinity.links)
+    total = sum(shares_of_all(affinity, name, WEIGHTS)[0, item] for name in affinity.links)
 
     parts = affinity.attribute(WEIGHTS[[0]], item)
 
@@ -76,7 +83,7 @@ def test_shares_lie_between_zero_and_one_and_ignore_the_scale_of_a_duplicate_use
     twice = WEIGHTS[[0, 0]]
 
     for name in affinity.links:
-        shares = affinity.shares(name, twice)
+        shares = shares_of_all(affinity, name, twice)
         assert ((shares >= 0) & (shares <= 1 + 1e-6)).all()
         np.testing.assert_array_equal(shares[0], shares[1])
 
@@ -86,14 +93,14 @@ def test_only_chooses_and_orders(affinity: Affinity) -> None:
 
     assert list(chosen.links) == ["tags", "brand"]
     np.testing.assert_array_equal(
-        chosen.shares("brand", WEIGHTS), affinity.shares("brand", WEIGHTS)
+        shares_of_all(chosen, "brand", WEIGHTS), shares_of_all(affinity, "brand", WEIGHTS)
     )
 
 
 def test_a_relation_the_moment_does_not_have_shares_nothing(affinity: Affinity) -> None:
     chosen = affinity.only(["coupon"])
 
-    np.testing.assert_array_equal(chosen.shares("coupon", WEIGHTS), np.zeros((3, 4)))
+    np.testing.assert_array_equal(shares_of_all(chosen, "coupon", WEIGHTS), np.zeros((3, 4)))
     np.testing.assert_array_equal(chosen.attribute(WEIGHTS[[0]], 1), 0)
 
 
@@ -101,7 +108,15 @@ def test_without_a_graph_at_the_moment_nothing_is_shared() -> None:
     """All facts may have become known after the moment the ranker learns from."""
     chosen = Affinity.of(None).only(["coupon"])
 
-    np.testing.assert_array_equal(chosen.shares("coupon", WEIGHTS), np.zeros((3, 4)))
+    np.testing.assert_array_equal(shares_of_all(chosen, "coupon", WEIGHTS), np.zeros((3, 4)))
+
+
+def test_only_the_pairs_asked_for_are_given(affinity: Affinity) -> None:
+    mask = np.array([[0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]], dtype=bool)
+
+    some = affinity.shares("tags", WEIGHTS, Pairs.from_mask(mask))
+
+    np.testing.assert_allclose(some, shares_of_all(affinity, "tags", WEIGHTS)[mask])
 
 
 def test_items_added_later_keep_what_the_others_share(affinity: Affinity) -> None:
@@ -111,6 +126,6 @@ def test_items_added_later_keep_what_the_others_share(affinity: Affinity) -> Non
     wider = csr_array((WEIGHTS.data, WEIGHTS.indices, WEIGHTS.indptr), shape=(3, 5))
 
     for name in affinity.links:
-        shares = extended.shares(name, wider)
-        np.testing.assert_allclose(shares[:, :4], affinity.shares(name, WEIGHTS), rtol=1e-6)
+        shares = shares_of_all(extended, name, wider)
+        np.testing.assert_allclose(shares[:, :4], shares_of_all(affinity, name, WEIGHTS), rtol=1e-6)
         np.testing.assert_allclose(shares[:, 4], shares[:, 0], rtol=1e-6)  # a's twin
