@@ -6,10 +6,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from hybridrec.arrays import FloatArray, IntArray
 from hybridrec.data.identifiers import IdMap
 
 if TYPE_CHECKING:
@@ -98,8 +97,8 @@ def _column(ids: list[Hashable | None]) -> pl.Series:
 def ranked_rows(
     user_id: Hashable | None,
     items: IdMap,
-    rows: npt.NDArray[np.int64],
-    scores: npt.NDArray[np.float32],
+    rows: IntArray,
+    scores: FloatArray,
 ) -> list[Recommendation]:
     """Recommendations of one user from item rows in order of rank."""
     ids = items.ids_of(rows)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from hybridrec import training
+from hybridrec.arrays import IntArray
 from hybridrec.config import Exclude, RecommenderConfig
 from hybridrec.data import Dataset, Histories
 from hybridrec.data.columns import Columns
@@ -33,8 +33,6 @@ from hybridrec.shop import Shop
 
 if TYPE_CHECKING:
     from hybridrec.explain.explanation import Explanation
-
-IntArray = npt.NDArray[np.int64]
 
 
 class Recommender:

@@ -8,9 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-FloatArray = npt.NDArray[np.float32]
-TimeArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from hybridrec.arrays import DoubleArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Histories:
 
     indptr: IntArray
     items: IntArray
-    ages: TimeArray
+    ages: DoubleArray
     strengths: FloatArray
     n_items: int
     timed: bool
@@ -100,7 +98,7 @@ class Histories:
         strengths = np.concatenate([self.strengths, later.strengths])
         counts = np.bincount(users, minlength=n_users)
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        ages: TimeArray
+        ages: DoubleArray
         if self.timed:
             ages = np.concatenate([self.ages + shift, later.ages + late])
             order = np.lexsort((-ages, users))
@@ -111,7 +109,7 @@ class Histories:
         return Histories(indptr, items[order], ages, strengths[order], self.n_items, self.timed)
 
 
-def steps_before_last(indptr: IntArray) -> TimeArray:
+def steps_before_last(indptr: IntArray) -> DoubleArray:
     """How many events of the same user come after each one, ``(n_events,)``: ages without times.
 
     >>> steps_before_last(np.array([0, 2, 3])).tolist()

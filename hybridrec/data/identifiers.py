@@ -9,12 +9,10 @@ from functools import cached_property
 from uuid import UUID
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from hybridrec.arrays import IntArray
 from hybridrec.errors import DataError
-
-IntArray = npt.NDArray[np.int64]
 
 _NATIVE = (pl.String, pl.Int64, pl.UInt64)
 

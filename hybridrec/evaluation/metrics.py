@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hybridrec.arrays import BoolArray, DoubleArray, IntArray
 from hybridrec.errors import RequestError
-
-FloatArray = npt.NDArray[np.float64]
 
 NAMES = ("recall", "ndcg", "hr", "precision", "mrr")
 
@@ -29,7 +27,7 @@ class Estimate:
     users: int
 
     @classmethod
-    def of(cls, values: FloatArray) -> Estimate:
+    def of(cls, values: DoubleArray) -> Estimate:
         """The estimate from one value a user."""
         n = values.size
         if n == 0:
@@ -50,9 +48,7 @@ def parse_metric(metric: str) -> tuple[str, int]:
     return name, int(cut)
 
 
-def per_user(
-    metric: str, hits: npt.NDArray[np.bool_], relevant: npt.NDArray[np.int64]
-) -> FloatArray:
+def per_user(metric: str, hits: BoolArray, relevant: IntArray) -> DoubleArray:
     """One metric for every user.
 
     Recall divides by ``min(k, relevant items)``, so that a perfect list of ``k`` scores 1 for

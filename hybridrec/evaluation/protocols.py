@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from scipy.sparse import csr_array
 
+from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from hybridrec.config import Exclude
 from hybridrec.data import Dataset, Histories
 from hybridrec.data.columns import Columns
@@ -23,8 +23,6 @@ from hybridrec.shop import Shop
 if TYPE_CHECKING:
     from hybridrec.recommender import Recommender
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float32]
 
 BLOCK_USERS = 256
 HISTORY_SLICES = ((1, 50), (51, 200), (201, 800), (801, None))
@@ -71,13 +69,13 @@ class Question:
             )
         return cls(asked, met[asked], shop.histories.of(asked), exclude)
 
-    def hits(self, top: IntArray) -> npt.NDArray[np.bool_]:
+    def hits(self, top: IntArray) -> BoolArray:
         """Which places of ``(n, k)`` item rows (−1 for none) are relevant."""
         rows = np.repeat(np.arange(top.shape[0]), top.shape[1])
         found = np.asarray(self.relevant[rows, np.maximum(top, 0).ravel()]).ravel() > 0
         return found.reshape(top.shape) & (top >= 0)
 
-    def score(self, top: IntArray, metric: str) -> npt.NDArray[np.float64]:
+    def score(self, top: IntArray, metric: str) -> DoubleArray:
         """One metric for every user, from ``(n, k)`` item rows in order of rank."""
         return per_user(metric, self.hits(top), np.diff(self.relevant.indptr))
 

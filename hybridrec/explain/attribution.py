@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hybridrec.arrays import DoubleArray, FloatArray, IntArray
 from hybridrec.fusion.pipeline import Candidates, Fusion
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 NEGLIGIBLE = 1e-9
 
@@ -29,15 +26,13 @@ class Attribution:
             history speaks for the item.
     """
 
-    base: FloatArray
-    groups: Mapping[str, FloatArray]
+    base: DoubleArray
+    groups: Mapping[str, DoubleArray]
     past_items: IntArray
-    splits: Mapping[str, FloatArray]
+    splits: Mapping[str, DoubleArray]
 
 
-def attribute(
-    fusion: Fusion, candidates: Candidates, user: int, places: npt.NDArray[np.int64]
-) -> Attribution:
+def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArray) -> Attribution:
     """Takes scores of one user apart.
 
     Signal groups share the score by exact Shapley values against the user's mean candidate. A
@@ -61,8 +56,8 @@ def attribute(
 
     rows = {profile: matrix[[user]] for profile, matrix in candidates.weights.items()}
     past = np.unique(np.concatenate([row.indices for row in rows.values()])).astype(np.int64)
-    groups: dict[str, FloatArray] = {}
-    splits: dict[str, FloatArray] = {}
+    groups: dict[str, DoubleArray] = {}
+    splits: dict[str, DoubleArray] = {}
     for name, value in of_group.items():
         tower, _, profile = name.partition("/")
         groups[tower] = groups.get(tower, np.zeros(places.size)) + value
@@ -92,7 +87,7 @@ def attribute(
     return Attribution(base.astype(np.float64), groups, past, splits)
 
 
-def _in_proportion(common: npt.NDArray[np.float32], value: float) -> FloatArray:
+def _in_proportion(common: FloatArray, value: float) -> DoubleArray:
     """A value shared out in proportion to what each past item has in common."""
     total = float(common.sum())
     if total <= NEGLIGIBLE:

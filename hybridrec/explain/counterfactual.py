@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from hybridrec.arrays import IntArray
 from hybridrec.config import Exclude
 from hybridrec.data.histories import Histories
 from hybridrec.fusion.pipeline import Fusion
-
-IntArray = npt.NDArray[np.int64]
 
 MOST_REMOVED = 24
 

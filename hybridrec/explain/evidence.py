@@ -8,12 +8,10 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from hybridrec.arrays import DoubleArray, IntArray
 from hybridrec.shop import Shop
 from kg import Path
-
-IntArray = npt.NDArray[np.int64]
 
 PATH_SOURCES = 20
 """Paths start from this many past items, those that weigh most."""
@@ -85,7 +83,7 @@ class GraphPath:
 
 
 def best_path(
-    shop: Shop, past_items: IntArray, weights: npt.NDArray[np.float64], item: int
+    shop: Shop, past_items: IntArray, weights: DoubleArray, item: int
 ) -> GraphPath | None:
     """The path that says most: from the weightiest past items, through the rarest thing shared.
 

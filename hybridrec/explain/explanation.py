@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from hybridrec.arrays import IntArray
 from hybridrec.config import Exclude
 from hybridrec.data import Histories
 from hybridrec.explain.attribution import Attribution, attribute
@@ -125,7 +125,7 @@ def explain_candidates(
     shop: Shop,
     candidates: Candidates,
     user: int,
-    places: npt.NDArray[np.int64],
+    places: IntArray,
     user_id: Hashable | None,
     question: Exclude,
     k: int,
@@ -154,7 +154,7 @@ def explain_candidates(
         path = best_path(shop, parts.past_items, weights, int(row))
 
         def counterfactual(
-            row: int = int(row), order: npt.NDArray[np.int64] = removal_order
+            row: int = int(row), order: IntArray = removal_order
         ) -> tuple[Hashable, ...] | None:
             rows = smallest_removal(fusion, history, question, row, order, k)
             return None if rows is None else tuple(shop.items.ids_of(rows))
@@ -203,7 +203,7 @@ def _contributions(
     return tuple(sorted(contributions, key=lambda part: -abs(part.value)))
 
 
-def _past_items(shop: Shop, history: Histories, rows: npt.NDArray[np.int64]) -> list[PastItem]:
+def _past_items(shop: Shop, history: Histories, rows: IntArray) -> list[PastItem]:
     """The user's past items, weighing nothing yet."""
     at = np.searchsorted(rows, history.items)
     events = np.bincount(at, minlength=rows.size)

@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from hybridrec.arrays import FloatArray
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.towers.base import mean_weights
 from kg import KnowledgeGraph
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from hybridrec.arrays import BoolArray, FloatArray
 from hybridrec.config import CandidatesConfig
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.profiles import TowerScores
-
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
 
 
 def find_candidates(

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float32]
+from hybridrec.arrays import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Pairs:
     items: IntArray
 
     @classmethod
-    def from_mask(cls, mask: npt.NDArray[np.bool_]) -> Pairs:
+    def from_mask(cls, mask: BoolArray) -> Pairs:
         """The pairs marked in ``(n_users, n_items)``."""
         counts = mask.sum(axis=1)
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from scipy.sparse import csr_array
 
+from hybridrec.arrays import BoolArray, FloatArray, IntArray
 from hybridrec.config import Exclude, RecommenderConfig
 from hybridrec.data.histories import Histories
 from hybridrec.fusion.affinity import Affinity
@@ -21,10 +21,6 @@ from hybridrec.fusion.signals import ItemStatistics, Signal, compute_signals, de
 from hybridrec.progress import track
 from hybridrec.towers.base import Tower
 from kg import KnowledgeGraph
-
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.int64]
 
 BLOCK_SCORES = 6_000_000
 """(user, item) scores of one tower held at a time; 24 MB."""
@@ -114,20 +110,15 @@ class Fusion:
         """
         questions: tuple[Exclude, ...] = ("none", "seen")
         for question in questions:
-            blocks = [
-                (block.pairs, block.values, asked)
-                for users, block in self.blocks(histories, question)
-                for asked in [targets[users]]
-            ]
-            pairs = concatenate([pairs for pairs, _, _ in blocks])
-            values = np.concatenate([values for _, values, _ in blocks])
-            chosen = np.concatenate(
-                [
-                    np.asarray(asked[block.users, block.items]).ravel() > 0
-                    for block, _, asked in blocks
-                ]
+            pairs, values, chosen = [], [], []
+            for users, block in self.blocks(histories, question):
+                met = targets[users][block.pairs.users, block.pairs.items]
+                pairs.append(block.pairs)
+                values.append(block.values)
+                chosen.append(np.asarray(met).ravel() > 0)
+            self.rankers[question].fit(
+                concatenate(pairs), np.concatenate(values), np.concatenate(chosen)
             )
-            self.rankers[question].fit(pairs, values, chosen)
 
     def add_items(self, catalogue: pl.DataFrame, graph: KnowledgeGraph | None) -> None:
         """Takes new items in: every tower embeds them from the catalogue as far as it can.

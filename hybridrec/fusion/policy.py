@@ -6,14 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from hybridrec.arrays import BoolArray, FloatArray, IntArray
 from hybridrec.errors import RequestError, examples
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 
 def matching_items(catalogue: pl.DataFrame, where: str) -> BoolArray:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from hybridrec.arrays import FloatArray
 from hybridrec.config import ProfileConfig, RecommenderConfig
 from hybridrec.data.histories import Histories
 from hybridrec.towers.base import Tower
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def profile_weights(histories: Histories, config: RecommenderConfig) -> dict[str, csr_array]:

@@ -18,15 +18,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from hybridrec.config import RankerConfig
 from hybridrec.errors import DataError
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.signals import Signal
 from hybridrec.progress import track
 from hybridrec.schedules import warmup_cosine
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 
 
 class _Members(nn.Module):
@@ -93,7 +91,7 @@ class Ranker:
         inputs = len(self.signals) + len(self.absolute)
         return _Members(self.config.members, inputs, self.config.hidden, generator)
 
-    def fit(self, pairs: Pairs, values: FloatArray, chosen: npt.NDArray[np.bool_]) -> Self:
+    def fit(self, pairs: Pairs, values: FloatArray, chosen: BoolArray) -> Self:
         """Learns to put what a user chose before the user's other candidates.
 
         The loss is the softmax cross-entropy over each user's candidates (ListNet, Cao et al.,
@@ -139,7 +137,7 @@ class Ranker:
         self,
         inputs: Tensor,
         pairs: Pairs,
-        chosen: npt.NDArray[np.bool_],
+        chosen: BoolArray,
         users: IntArray,
     ) -> Tensor:
         counts = pairs.counts[users]
@@ -228,7 +226,7 @@ class Ranker:
         return self
 
 
-def _shapley_weights(n: int) -> npt.NDArray[np.float64]:
+def _shapley_weights(n: int) -> DoubleArray:
     """The matrix ``(2^n, n)`` that turns coalition worths into Shapley values.
 
     Coalition ``code`` holds group ``g`` where bit ``g`` of it is set.

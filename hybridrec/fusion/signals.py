@@ -10,14 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from hybridrec.arrays import DoubleArray, FloatArray
 from hybridrec.data.histories import Histories
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.profiles import TowerScores
-
-FloatArray = npt.NDArray[np.float32]
 
 RECENT_DAYS = 28.0
 LATEST_DAYS = 7.0
@@ -196,7 +194,7 @@ def _own_signals(histories: Histories, pairs: Pairs) -> dict[str, FloatArray]:
     at = np.asarray(place[pairs.users, pairs.items]).ravel().astype(np.int64) - 1
     own = at >= 0
 
-    def spread(values: npt.NDArray[np.float64]) -> FloatArray:
+    def spread(values: DoubleArray) -> FloatArray:
         out = np.zeros(at.size, dtype=np.float32)
         out[own] = values[at[own]]
         return out

@@ -12,13 +12,10 @@ import numpy.typing as npt
 import polars as pl
 from scipy.sparse import csr_array
 
+from hybridrec.arrays import FloatArray, IntArray, NamedArrays
 from hybridrec.data.histories import Histories
 from hybridrec.errors import NotFittedError
 from kg import KnowledgeGraph
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
-Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class Tower(ABC):
         """
 
     @abstractmethod
-    def state(self) -> Arrays:
+    def state(self) -> NamedArrays:
         """All that is needed to score again, as named arrays."""
 
     @abstractmethod

@@ -10,11 +10,12 @@ import numpy.typing as npt
 import torch
 from scipy.sparse import csr_array
 
+from hybridrec.arrays import FloatArray, IntArray, NamedArrays
 from hybridrec.config import CollaborativeConfig
 from hybridrec.devices import resolve_device, single_threaded_blas
 from hybridrec.progress import counter
 from hybridrec.towers import ials
-from hybridrec.towers.base import Arrays, FloatArray, IntArray, Tower, TrainingData
+from hybridrec.towers.base import Tower, TrainingData
 
 
 class CollaborativeTower(Tower):
@@ -82,7 +83,7 @@ class CollaborativeTower(Tower):
         parts = past * torch.from_numpy(confidences.data).double()[:, None]
         return np.asarray((parts @ solved).float().numpy())
 
-    def state(self) -> Arrays:
+    def state(self) -> NamedArrays:
         """The item factors."""
         return {"item_embeddings": self.item_embeddings}
 

@@ -14,16 +14,14 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray, NamedArrays
 from hybridrec.config import GraphConfig
 from hybridrec.data.histories import Histories
 from hybridrec.devices import resolve_device
 from hybridrec.progress import track
 from hybridrec.schedules import warmup_cosine
 from hybridrec.towers.base import (
-    Arrays,
-    FloatArray,
     HistoryMeanTower,
-    IntArray,
     TrainingData,
     mean_weights,
 )
@@ -65,9 +63,9 @@ class GraphTower(HistoryMeanTower):
         self.config = config
         self.seed = seed
         self.device = resolve_device(device)
-        self._learned: Arrays | None = None
+        self._learned: NamedArrays | None = None
         self._entity_states: FloatArray | None = None
-        self._degrees: npt.NDArray[np.float64] | None = None
+        self._degrees: DoubleArray | None = None
         self.relation_weights: dict[str, float] = {}
         """The share of each relation in what a propagation step passes on; they sum to 1."""
 
@@ -158,9 +156,9 @@ class GraphTower(HistoryMeanTower):
             embeddings[:, :-1] += gain * share * (step @ state)
         return embeddings
 
-    def state(self) -> Arrays:
+    def state(self) -> NamedArrays:
         """Embeddings, and the entity states that embed new items."""
-        arrays: Arrays = {"item_embeddings": self.item_embeddings}
+        arrays: NamedArrays = {"item_embeddings": self.item_embeddings}
         assert self._learned is not None
         arrays |= {f"learned.{name}": value for name, value in self._learned.items()}
         assert self._entity_states is not None
@@ -310,8 +308,8 @@ def _moments(histories: Histories, half_life: float | None) -> list[Moment]:
 
 def _moment(
     histories: Histories,
-    before: npt.NDArray[np.bool_],
-    after: npt.NDArray[np.bool_],
+    before: BoolArray,
+    after: BoolArray,
     cut: float,
     half_life: float | None,
 ) -> Moment:

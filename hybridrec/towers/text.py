@@ -12,6 +12,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from hybridrec.arrays import DoubleArray, FloatArray, IntArray, NamedArrays
 from hybridrec.config import TextConfig
 from hybridrec.data.columns import Columns
 from hybridrec.data.histories import Histories
@@ -19,7 +20,7 @@ from hybridrec.devices import resolve_device
 from hybridrec.errors import DataError
 from hybridrec.progress import track
 from hybridrec.schedules import warmup_cosine
-from hybridrec.towers.base import Arrays, FloatArray, HistoryMeanTower, IntArray, TrainingData
+from hybridrec.towers.base import HistoryMeanTower, TrainingData
 from hybridrec.towers.text_encoder import TextEncoder
 from kg import KnowledgeGraph
 
@@ -94,9 +95,9 @@ class TextTower(HistoryMeanTower):
             embeddings[filled] = self._centred(encoded)
         return embeddings
 
-    def state(self) -> Arrays:
+    def state(self) -> NamedArrays:
         """Embeddings, and the layers that fine-tuning changed; the rest is the encoder's own."""
-        arrays: Arrays = {"item_embeddings": self.item_embeddings}
+        arrays: NamedArrays = {"item_embeddings": self.item_embeddings}
         assert self._mean is not None
         arrays["mean"] = self._mean
         arrays |= {f"encoder.{name}": value.numpy() for name, value in self._trained.items()}
@@ -201,7 +202,7 @@ class TextPairs:
     """
 
     texts: IntArray
-    chances: npt.NDArray[np.float64]
+    chances: DoubleArray
 
 
 def paired_texts(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from hybridrec.arrays import FloatArray, IntArray
 from hybridrec.errors import ConfigError
 from hybridrec.progress import track
 
@@ -127,7 +128,7 @@ class TextEncoder(nn.Module):
         mask = (torch.arange(hidden.shape[1]) < lengths[:, None]).to(self.device)
         return self._trained(hidden, mask)
 
-    def encode(self, texts: list[str]) -> npt.NDArray[np.float32]:
+    def encode(self, texts: list[str]) -> FloatArray:
         """Embeddings of unit length, ``(n, dim)``; every distinct text is encoded once."""
         distinct, places = np.unique(np.array(texts, dtype=object), return_inverse=True)
         tokens = self.tokens(distinct.tolist())
@@ -139,7 +140,7 @@ class TextEncoder(nn.Module):
                 out[batch] = self._trained(hidden, mask).cpu().numpy()
         return out[places]
 
-    def encode_states(self, states: list[Tensor]) -> npt.NDArray[np.float32]:
+    def encode_states(self, states: list[Tensor]) -> FloatArray:
         """Embeddings from states that :meth:`lower` gave, ``(n, dim)``."""
         lengths = np.array([state.shape[0] for state in states])
         out = np.zeros((len(states), self.dim), dtype=np.float32)
@@ -181,7 +182,7 @@ class TextEncoder(nn.Module):
         return hidden
 
 
-def _batches(lengths: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+def _batches(lengths: IntArray) -> list[IntArray]:
     """Texts of similar length together, each batch about as many tokens."""
     order = np.argsort(lengths, kind="stable")
     batches, start = [], 0
