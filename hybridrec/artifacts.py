@@ -17,11 +17,11 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +63,8 @@ def save(config: RecommenderConfig, fusion: Fusion, shop: Shop, directory: Path)
             f"{directory} exists and is no saved recommender; give a new directory or an old one's"
         )
     directory.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    aside = directory.with_name(f".{directory.name}-{uuid4().hex}")
+    aside.mkdir()
     try:
         _write(config, fusion, shop, aside)
         if directory.exists():
@@ -204,10 +205,11 @@ def _digest(content: bytes) -> str:
 
 
 def _write_arrays(file: Path, arrays: Arrays) -> None:
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as serialised
 
     file.parent.mkdir(exist_ok=True)
-    save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, file)
+    content = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    file.write_bytes(serialised(content))
 
 
 def _read_arrays(file: Path) -> dict[str, npt.NDArray[Any]]:

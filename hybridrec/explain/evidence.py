@@ -77,6 +77,11 @@ class GraphPath:
     share: float | None
     weight: float
 
+    @property
+    def telling(self) -> bool:
+        """Whether what is shared is rare enough to be a reason by itself."""
+        return self.share is not None and self.share <= HUB_SHARE
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {name: getattr(self, name) for name in self.__slots__}

@@ -153,9 +153,9 @@ def _reason(explanation: Explanation, part: Contribution, language: Language) ->
         return template.format(users=count)
     if part.group == "affinity":
         for path in explanation.paths:
-            if path.relation is None:
-                continue
             relation = path.relation
+            if relation is None or not path.telling or path.source_title == explanation.title:
+                continue
             if language == "zh":
                 relation = _RELATIONS_ZH.get(relation, relation)
             source = quote(path.source_title)
