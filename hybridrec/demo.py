@@ -71,13 +71,13 @@ def run(report: Path, model: Path, config: Path | None) -> None:
 
     graph = recommender.shop.graph
     facts = {
-        "purchases": f"{train.events.height:,}",
-        "households": f"{len(train.users):,}",
-        "products": f"{len(train.items):,}",
-        "knowledge graph": "none" if graph is None else f"{graph.n_triples:,} facts",
-        "as of": f"{train.as_of:%Y-%m-%d}",
-        "towers": ", ".join(recommender.towers),
-        "trained in": f"{fit_seconds / 60:.1f} minutes",
+        "Purchases": f"{train.events.height:,}",
+        "Households": f"{len(train.users):,}",
+        "Products": f"{len(train.items):,}",
+        "Knowledge graph": "none" if graph is None else f"{graph.n_triples:,} facts",
+        "As of": f"{train.as_of:%Y-%m-%d}",
+        "Towers": ", ".join(recommender.towers),
+        "Trained in": f"{fit_seconds / 60:.1f} minutes",
     }
     write_report(
         report, shop_name="The Complete Journey", facts=facts, pages=pages, accuracy=tables

@@ -80,6 +80,7 @@ def _catalogue(products: pl.DataFrame) -> pl.DataFrame:
 def _readable(column: str) -> pl.Expr:
     """A register's capitals and abbreviations as words: ``FRZN MEAT/MEAT DINNERS``."""
     text = pl.col(column).str.strip_chars().str.to_lowercase()
+    text = text.str.replace(r"\s*\([^)]*$", "")  # the register cuts long names off
     text = text.str.replace_all(r"\s*/\s*", " / ").str.replace_all(r"\s*:\s*", ": ")
     text = text.str.replace_all(r"\bw / ", "with ")
     for short, long in _ABBREVIATIONS.items():
@@ -159,6 +160,9 @@ _ABBREVIATIONS = {
     "prem": "premium",
     "whlsm": "wholesome",
     "ss": "single serve",
+    "sngl srv": "single serve",
+    "mlt-pk": "multi-pack",
+    "prep fd": "prepared food",
     "gm": "general merchandise",
     "hbc": "health and beauty",
 }
