@@ -248,7 +248,7 @@ class Recommender:
             test: what happened after the data the recommender was fitted on.
             metrics: such as ``recall@10``, ``ndcg@10``, ``hr@10``, ``precision@10``, ``mrr@10``.
             exclude: which question is asked; the config's setting when ``None``.
-            by: slices to add: ``history_length``.
+            by: slices to add: ``history_length`` (of users), ``item_age`` (days since first met).
 
         Returns:
             ``slice``, ``metric``, ``value``, ``standard_error`` and ``users``.

@@ -286,10 +286,19 @@ class TestFit:
             Recommender().fit(data)
 
     def test_evaluate_reports_every_slice(self, recommender: Recommender, dataset: Dataset) -> None:
-        frame = recommender.evaluate(dataset, ["recall@5", "mrr@5"], by=["history_length"])
+        by = ["history_length", "item_age"]
+        frame = recommender.evaluate(dataset, ["recall@5", "mrr@5"], by=by)
         assert set(frame["metric"]) == {"recall@5", "mrr@5"}
         assert frame["value"].is_between(0, 1).all()
+        by_length = frame.filter(
+            pl.col("slice").str.starts_with("history") & (pl.col("metric") == "recall@5")
+        )
+        assert by_length["users"].sum() == 60
+        ages = frame.filter(pl.col("slice").str.starts_with("item_age"))["slice"].unique()
+        assert {"item_age 90–179", "item_age 28–89"} <= set(ages)
         assert frame.filter(pl.col("slice") == "all")["users"].to_list() == [60, 60]
+        with pytest.raises(RequestError, match=r"by='weather'.*history_length, item_age"):
+            recommender.evaluate(dataset, by=["weather"])
         with pytest.raises(RequestError, match="map@5"):
             recommender.evaluate(dataset, ["map@5"])
 

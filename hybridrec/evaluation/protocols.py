@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +14,14 @@ from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from hybridrec.config import Exclude
 from hybridrec.data import Dataset, Histories
 from hybridrec.data.columns import Columns
-from hybridrec.errors import DataError, RequestError
+from hybridrec.errors import DataError
 from hybridrec.evaluation.metrics import Estimate, parse_metric, per_user
+from hybridrec.evaluation.slices import (
+    HISTORY_LENGTHS,
+    ITEM_AGES_DAYS,
+    check_slices,
+    ranges,
+)
 from hybridrec.fusion.pipeline import Fusion
 from hybridrec.fusion.profiles import profile_weights
 from hybridrec.shop import Shop
@@ -25,7 +31,6 @@ if TYPE_CHECKING:
 
 
 BLOCK_USERS = 256
-HISTORY_SLICES = ((1, 50), (51, 200), (201, 800), (801, None))
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,24 @@ class Question:
                 "are both known" + (" and new to each other" if exclude == "seen" else "")
             )
         return cls(asked, met[asked], shop.histories.of(asked), exclude)
+
+    def of_users(self, rows: IntArray) -> tuple[Question, IntArray]:
+        """The question asked of some of the users, and these."""
+        part = replace(
+            self,
+            users=self.users[rows],
+            relevant=self.relevant[rows],
+            histories=self.histories.of(rows),
+        )
+        return part, rows
+
+    def of_items(self, chosen: BoolArray) -> tuple[Question, IntArray]:
+        """The question with these items alone relevant, and the rows of the users it leaves."""
+        kept = chosen[self.relevant.indices]
+        rows = np.repeat(np.arange(self.users.size), np.diff(self.relevant.indptr))[kept]
+        entries = (np.ones(rows.size, dtype=bool), (rows, self.relevant.indices[kept]))
+        relevant = csr_array(entries, shape=self.relevant.shape)
+        return replace(self, relevant=relevant).of_users(np.unique(rows))
 
     def hits(self, top: IntArray) -> BoolArray:
         """Which places of ``(n, k)`` item rows (−1 for none) are relevant."""
@@ -159,30 +182,36 @@ def evaluate(
     by: Sequence[str] = (),
 ) -> pl.DataFrame:
     """The fusion on a test set; see :meth:`Recommender.evaluate`."""
-    unknown = [name for name in by if name != "history_length"]
-    if unknown:
-        raise RequestError(f"by={unknown[0]!r}: slices that can be asked for: history_length")
+    fusion = recommender.fusion
+    check_slices(by, timed=fusion.timed)
     k = max(parse_metric(metric)[1] for metric in metrics)
     question = Question.of(recommender.shop, test, exclude)
-    top = fusion_top(recommender.fusion, question, k)
-    lengths = np.diff(question.histories.indptr)
-    slices = {"all": np.ones(lengths.size, dtype=bool)}
-    if by:
-        for low, high in HISTORY_SLICES:
-            label = f"history_length {low}–{high}" if high else f"history_length {low}+"
-            slices[label] = (lengths >= low) & (lengths <= (high or np.inf))
-    rows = [
-        {
-            "slice": label,
-            "metric": metric,
-            "value": (estimate := Estimate.of(question.score(top, metric)[chosen])).value,
-            "standard_error": estimate.standard_error,
-            "users": estimate.users,
-        }
-        for label, chosen in slices.items()
-        if chosen.any()
-        for metric in metrics
-    ]
+    top = fusion_top(fusion, question, k)
+    everyone = np.arange(question.users.size)
+    slices = [("all", question, everyone)]
+    if "history_length" in by:
+        lengths = np.diff(question.histories.indptr).astype(np.float64)
+        for label, chosen in ranges("history_length", lengths, HISTORY_LENGTHS):
+            slices.append((label, *question.of_users(np.flatnonzero(chosen))))
+    if "item_age" in by:
+        ages = np.expm1(-fusion.statistics.columns["newness"].astype(np.float64))
+        for label, chosen in ranges("item_age", ages, ITEM_AGES_DAYS):
+            slices.append((label, *question.of_items(chosen)))
+    rows = []
+    for label, part, users in slices:
+        if users.size == 0:
+            continue
+        for metric in metrics:
+            estimate = Estimate.of(part.score(top[users], metric))
+            rows.append(
+                {
+                    "slice": label,
+                    "metric": metric,
+                    "value": estimate.value,
+                    "standard_error": estimate.standard_error,
+                    "users": estimate.users,
+                }
+            )
     return pl.DataFrame(rows)
 
 
