@@ -13,7 +13,8 @@ import polars as pl
 
 from hybridrec.data import Dataset, Histories, IdMap
 from hybridrec.data.columns import Columns
-from hybridrec.data.dataset import SECONDS_PER_DAY, item_titles
+from hybridrec.data.dataset import SECONDS_PER_DAY
+from hybridrec.data.tables import item_titles
 from kg import KnowledgeGraph
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import polars as pl
@@ -16,13 +16,19 @@ from hybridrec.data.columns import Columns
 from hybridrec.data.histories import Histories, steps_before_last
 from hybridrec.data.identifiers import IdCodec, IdMap, normalise_ids
 from hybridrec.data.sources import read_file, read_frame
+from hybridrec.data.tables import (
+    UnknownItems,
+    check_unique_items,
+    item_titles,
+    key_columns,
+    parsed_timestamps,
+    reconciled,
+    renamed,
+    require_columns,
+)
 from hybridrec.errors import DataError, examples
 
 SECONDS_PER_DAY = 86_400.0
-LATEST_SECOND = 253_402_300_800
-"""The start of the year 10000, in seconds since 1970."""
-
-UnknownItems = Literal["error", "add", "drop"]
 
 
 @dataclass(frozen=True)
@@ -83,16 +89,16 @@ class Dataset:
             raise DataError(
                 f"unknown_items={unknown_items!r}; use {examples(get_args(UnknownItems))}"
             )
-        renamed = dict(columns or {})
-        event_table = _rename(read_frame(events, "events"), renamed)
-        _require(event_table, "events", Columns.USER, Columns.ITEM)
+        names = dict(columns or {})
+        event_table = renamed(read_frame(events, "events"), names)
+        require_columns(event_table, "events", Columns.USER, Columns.ITEM)
         users, user_codec = normalise_ids(event_table[Columns.USER])
         items, item_codec = normalise_ids(event_table[Columns.ITEM])
         event_table = event_table.with_columns(users, items)
         if Columns.TIMESTAMP in event_table.columns:
-            event_table = event_table.with_columns(_timestamps(event_table, "events"))
+            event_table = event_table.with_columns(parsed_timestamps(event_table, "events"))
         nulls = event_table.select(
-            pl.any_horizontal(pl.col(_key_columns(event_table)).is_null()).alias("null")
+            pl.any_horizontal(pl.col(key_columns(event_table)).is_null()).alias("null")
         )["null"]
         if nulls.any():
             raise DataError(
@@ -103,8 +109,8 @@ class Dataset:
         if catalogue is None:
             catalogue_table = event_table.select(Columns.ITEM).unique(maintain_order=True)
         else:
-            catalogue_table = _rename(read_frame(catalogue, "catalogue"), renamed)
-            _require(catalogue_table, "catalogue", Columns.ITEM)
+            catalogue_table = renamed(read_frame(catalogue, "catalogue"), names)
+            require_columns(catalogue_table, "catalogue", Columns.ITEM)
             catalogue_items, catalogue_codec = normalise_ids(catalogue_table[Columns.ITEM])
             if catalogue_codec != item_codec:
                 raise DataError(
@@ -112,15 +118,15 @@ class Dataset:
                     f"{catalogue_codec.name} in the catalogue; give both the same type"
                 )
             catalogue_table = catalogue_table.with_columns(catalogue_items)
-            event_table, catalogue_table = _reconcile(event_table, catalogue_table, unknown_items)
-        _check_unique_items(catalogue_table)
+            event_table, catalogue_table = reconciled(event_table, catalogue_table, unknown_items)
+        check_unique_items(catalogue_table)
 
         triple_table = None
         if triples is not None:
-            triple_table = _rename(read_frame(triples, "triples"), renamed)
-            _require(triple_table, "triples", Columns.HEAD, Columns.RELATION, Columns.TAIL)
+            triple_table = renamed(read_frame(triples, "triples"), names)
+            require_columns(triple_table, "triples", Columns.HEAD, Columns.RELATION, Columns.TAIL)
             if Columns.TIMESTAMP in triple_table.columns:
-                triple_table = triple_table.with_columns(_timestamps(triple_table, "triples"))
+                triple_table = triple_table.with_columns(parsed_timestamps(triple_table, "triples"))
 
         as_of = None
         if Columns.TIMESTAMP in event_table.columns:
@@ -298,16 +304,6 @@ class Dataset:
         )
 
 
-def item_titles(catalogue: pl.DataFrame) -> list[str]:
-    """The title of every row, or its id where it has none."""
-    ids = pl.col(Columns.ITEM).cast(pl.String)
-    if Columns.TITLE not in catalogue.columns:
-        return catalogue.select(ids).to_series().to_list()
-    title = pl.col(Columns.TITLE).cast(pl.String)
-    blank = title.is_null() | (title.str.strip_chars() == "")
-    return catalogue.select(pl.when(blank).then(ids).otherwise(title)).to_series().to_list()
-
-
 def _names_item(
     triples: pl.DataFrame, side: str, catalogue: pl.DataFrame, kept: pl.DataFrame
 ) -> pl.Expr:
@@ -318,105 +314,7 @@ def _names_item(
     return (typed.fill_null(default) == "item") & pl.col(side).cast(pl.String).is_in(gone.implode())
 
 
-def _rename(frame: pl.DataFrame, columns: Mapping[str, str]) -> pl.DataFrame:
-    present = {old: new for old, new in columns.items() if old in frame.columns}
-    names = [present.get(column, column) for column in frame.columns]
-    taken = [old for old, new in present.items() if names.count(new) > 1]
-    if taken:
-        raise DataError(
-            f"columns: {taken[0]!r} cannot be {present[taken[0]]!r}: that name is taken"
-        )
-    return frame.rename(present)
-
-
-def _require(frame: pl.DataFrame, table: str, *columns: str) -> None:
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise DataError(
-            f"{table}: no column {examples(missing)}; it has {examples(frame.columns, 12)}. "
-            f'Name yours with columns={{"your_name": "{missing[0]}"}}'
-        )
-    if frame.is_empty():
-        raise DataError(f"{table}: the table has no rows")
-
-
 def _moment(events: pl.DataFrame, row: int) -> datetime:
     moment = events[Columns.TIMESTAMP][row]
     assert isinstance(moment, datetime)
     return moment
-
-
-def _key_columns(events: pl.DataFrame) -> list[str]:
-    keys = (Columns.USER, Columns.ITEM, Columns.TIMESTAMP)
-    return [column for column in keys if column in events.columns]
-
-
-def _timestamps(frame: pl.DataFrame, table: str) -> pl.Series:
-    """The timestamp column in UTC microseconds; numbers are seconds since 1970."""
-    column = frame[Columns.TIMESTAMP]
-    utc = pl.Datetime("us", "UTC")
-    if column.dtype == pl.String:
-        parsed = column.str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
-        bad = parsed.is_null() & column.is_not_null()
-        if bad.any():
-            raise DataError(
-                f"{table}: cannot read the time {column.filter(bad)[0]!r} in row {bad.arg_max()}; "
-                "times are datetimes, dates, ISO 8601 text or seconds since 1970"
-            )
-        return parsed
-    if column.dtype.is_numeric():
-        seconds = column.cast(pl.Float64)
-        bad = ~(seconds.abs() < LATEST_SECOND) & column.is_not_null()
-        if bad.any():
-            raise DataError(
-                f"{table}: {column.filter(bad)[0]!r} in row {bad.arg_max()} is no time in seconds "
-                "since 1970; are these milliseconds?"
-            )
-        return (seconds * 1e6).cast(pl.Int64).cast(utc)
-    if column.dtype == pl.Date:
-        return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    if isinstance(column.dtype, pl.Datetime):
-        if column.dtype.time_zone is None:
-            column = column.dt.replace_time_zone("UTC")
-        return column.dt.convert_time_zone("UTC").cast(utc)
-    raise DataError(
-        f"{table}: times of type {column.dtype} cannot be read; "
-        "times are datetimes, dates, ISO 8601 text or seconds since 1970"
-    )
-
-
-def _reconcile(
-    events: pl.DataFrame, catalogue: pl.DataFrame, unknown_items: UnknownItems
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Both tables, speaking of the same items."""
-    unknown = events.join(catalogue, on=Columns.ITEM, how="anti")
-    if unknown.is_empty():
-        return events, catalogue
-    missing = unknown.select(pl.col(Columns.ITEM).unique(maintain_order=True))
-    if unknown_items == "error":
-        raise DataError(
-            f"events: {missing.height:,} items are not in the catalogue: "
-            f'{examples(missing[Columns.ITEM])}. Pass unknown_items="add" to add them without '
-            f'attributes, or unknown_items="drop" to leave their {unknown.height:,} events out'
-        )
-    if unknown_items == "add":
-        return events, pl.concat([catalogue, missing], how="diagonal")
-    known = events.join(catalogue, on=Columns.ITEM, how="semi")
-    if known.is_empty():
-        raise DataError(
-            f"events: no item is in the catalogue; events name "
-            f"{examples(missing[Columns.ITEM], 3)}, the catalogue "
-            f"{examples(catalogue[Columns.ITEM].head(3))}"
-        )
-    return known, catalogue
-
-
-def _check_unique_items(catalogue: pl.DataFrame) -> None:
-    items = catalogue[Columns.ITEM]
-    if items.null_count():
-        raise DataError(f"catalogue: {items.null_count():,} rows have no item_id")
-    twice = items.filter(items.is_duplicated()).unique(maintain_order=True)
-    if twice.len():
-        raise DataError(
-            f"catalogue: {twice.len():,} items have more than one row: {examples(twice)}"
-        )
