@@ -73,7 +73,7 @@ def main() -> None:
             print(f"{len(recommender.users) / seconds:,.0f} users a second")
             frame = recs.to_polars().select("user_id", "item_id", "rank")
             frame.write_parquet(arguments.save_recommendations)
-        frame = compare(recommender, test, exclude, METRICS)
+        frame = compare(recommender.fusion, recommender.shop, test, exclude, METRICS)
         print_comparison(frame, exclude)
         sections.append(markdown(name, frame))
     notes = {

@@ -169,7 +169,8 @@ def evaluate(
         train, test = data.split_by_time(test_days) if timed else data.split_leave_last_out()
         recommender = _new_recommender(config).fit(train.keep_items(min_users))
         question = exclude or recommender.config.exclude
-        print_comparison(compare(recommender, test, question), question)
+        frame = compare(recommender.fusion, recommender.shop, test, question)
+        print_comparison(frame, question)
 
 
 @app.command()

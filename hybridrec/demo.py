@@ -65,7 +65,7 @@ def run(report: Path, model: Path, config: Path | None) -> None:
     questions: tuple[Exclude, ...] = ("none", "seen")
     for question in questions:
         with stage(f"measuring on the last {TEST_DAYS} days ({question})"):
-            frame = compare(recommender, test, question)
+            frame = compare(recommender.fusion, recommender.shop, test, question)
         print_comparison(frame, question)
         tables.append(AccuracyTable(QUESTIONS[question], frame))
 

@@ -255,7 +255,9 @@ class Recommender:
         """
         from hybridrec.evaluation.protocols import evaluate
 
-        return evaluate(self, test, metrics, self._question(exclude), by)
+        return evaluate(
+            self._fitted_fusion, self._fitted_shop, test, metrics, self._question(exclude), by
+        )
 
     def save(self, directory: str | Path) -> None:
         """Writes everything into a directory; see :mod:`hybridrec.artifacts`."""

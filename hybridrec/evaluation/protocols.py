@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -25,10 +24,6 @@ from hybridrec.evaluation.slices import (
 from hybridrec.fusion.pipeline import Fusion
 from hybridrec.fusion.profiles import profile_weights
 from hybridrec.shop import Shop
-
-if TYPE_CHECKING:
-    from hybridrec.recommender import Recommender
-
 
 BLOCK_USERS = 256
 
@@ -145,11 +140,8 @@ def dense_top(
     return np.concatenate(top)
 
 
-def rivals(
-    recommender: Recommender, exclude: Exclude
-) -> Mapping[str, Callable[[Histories], FloatArray]]:
+def rivals(fusion: Fusion, exclude: Exclude) -> Mapping[str, Callable[[Histories], FloatArray]]:
     """Simple models that the fusion must beat: what is popular, own counts, each tower alone."""
-    fusion = recommender.fusion
     statistics = fusion.statistics.columns
     models: dict[str, Callable[[Histories], FloatArray]] = {
         "popularity": lambda block: np.tile(statistics["popularity"], (block.n_users, 1))
@@ -167,7 +159,7 @@ def rivals(
 
             def alone(block: Histories, name: str = name, profile: str = profile) -> FloatArray:
                 tower = fusion.towers[name]
-                weights = profile_weights(block, recommender.config)[profile]
+                weights = profile_weights(block, fusion.config)[profile]
                 return np.asarray(tower.fold_in(weights) @ tower.item_embeddings.T)
 
             models[f"{tower.name} tower, {profile} profile"] = alone
@@ -175,17 +167,17 @@ def rivals(
 
 
 def evaluate(
-    recommender: Recommender,
+    fusion: Fusion,
+    shop: Shop,
     test: Dataset,
     metrics: Sequence[str],
     exclude: Exclude,
     by: Sequence[str] = (),
 ) -> pl.DataFrame:
     """The fusion on a test set; see :meth:`Recommender.evaluate`."""
-    fusion = recommender.fusion
     check_slices(by, timed=fusion.timed)
     k = max(parse_metric(metric)[1] for metric in metrics)
-    question = Question.of(recommender.shop, test, exclude)
+    question = Question.of(shop, test, exclude)
     top = fusion_top(fusion, question, k)
     everyone = np.arange(question.users.size)
     slices = [("all", question, everyone)]
@@ -216,7 +208,8 @@ def evaluate(
 
 
 def compare(
-    recommender: Recommender,
+    fusion: Fusion,
+    shop: Shop,
     test: Dataset,
     exclude: Exclude,
     metrics: Sequence[str] = ("recall@10", "ndcg@10"),
@@ -229,13 +222,12 @@ def compare(
         ahead (``ndcg@10 lead``; null for the fusion itself).
     """
     k = max(parse_metric(metric)[1] for metric in metrics)
-    question = Question.of(recommender.shop, test, exclude)
-    seed = recommender.config.seed
+    question = Question.of(shop, test, exclude)
     tops = {
-        name: dense_top(question, model, k, seed)
-        for name, model in rivals(recommender, exclude).items()
+        name: dense_top(question, model, k, fusion.config.seed)
+        for name, model in rivals(fusion, exclude).items()
     }
-    tops["fusion"] = fusion_top(recommender.fusion, question, k)
+    tops["fusion"] = fusion_top(fusion, question, k)
     rows = []
     for name, top in tops.items():
         row: dict[str, object] = {"model": name}
