@@ -119,7 +119,7 @@ class Recommender:
         values = cap_values(shop.catalogue, caps or {})
         rows: list[Recommendation] = []
         for block_users, candidates in self._fitted_fusion.blocks(histories, question, allowed):
-            scores = candidates.scores()
+            scores = candidates.scores
             for user, user_row in enumerate(block_users):
                 at = candidates.pairs.of(user)
                 items = candidates.pairs.items[at]

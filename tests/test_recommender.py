@@ -191,7 +191,7 @@ class TestExplain:
             history = shop.visitor(rows.tolist())
             object.__setattr__(history, "ages", ages.to_numpy())
             candidates = recommender.fusion.candidates(history, "none")
-            top = candidates.pairs.top(candidates.scores(), 3)
+            top = candidates.pairs.top(candidates.scores, 3)
             assert rec.item_id not in shop.items.ids_of(candidates.pairs.items[top])
         assert found
 

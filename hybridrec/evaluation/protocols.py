@@ -102,7 +102,7 @@ def fusion_top(fusion: Fusion, question: Question, k: int) -> IntArray:
     """The fusion's best items, ``(n, k)``; −1 where a user has fewer."""
     top = np.full((question.users.size, k), -1, dtype=np.int64)
     for users, candidates in fusion.blocks(question.histories, question.exclude):
-        best = candidates.pairs.top(candidates.scores(), k)
+        best = candidates.pairs.top(candidates.scores, k)
         of_user = candidates.pairs.users[best]
         first = np.searchsorted(of_user, of_user, side="left")
         top[users[of_user], np.arange(best.size) - first] = candidates.pairs.items[best]

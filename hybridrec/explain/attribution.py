@@ -48,7 +48,7 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     ranker, pairs = candidates.ranker, candidates.pairs
     at = pairs.of(user)
     items = pairs.items[at]
-    standard = ranker.standardise(pairs, candidates.values)
+    standard = candidates.standardised
     inputs = standard.inputs[at][places]
     baseline = np.repeat(standard.baseline[[user]], places.size, axis=0)
     base, shapley = ranker.contributions(inputs, baseline)

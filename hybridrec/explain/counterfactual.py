@@ -47,7 +47,7 @@ def smallest_removal(
         history.timed,
     )
     candidates = fusion.candidates(shortened, question)
-    scores = candidates.scores()
+    scores = candidates.scores
     top = candidates.pairs.top(scores, k)
     users, items = candidates.pairs.users[top], candidates.pairs.items[top]
     listed = np.zeros(len(versions), dtype=bool)

@@ -143,7 +143,7 @@ def explain_candidates(
         k: length of the list that counterfactuals speak of.
     """
     parts = attribute(fusion, candidates, user, places)
-    scores = candidates.scores()[candidates.pairs.of(user)][places]
+    scores = candidates.scores[candidates.pairs.of(user)][places]
     items = candidates.pairs.items[candidates.pairs.of(user)][places]
     history = candidates.histories.of([user])
     past = _past_items(shop, history, parts.past_items)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,7 @@ from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.candidates import find_candidates
 from hybridrec.fusion.pairs import Pairs, concatenate
 from hybridrec.fusion.profiles import TowerScores, profile_weights, profiles
-from hybridrec.fusion.ranker import Ranker
+from hybridrec.fusion.ranker import Ranker, Standardised
 from hybridrec.fusion.signals import ItemStatistics, Signal, compute_signals, declared_signals
 from hybridrec.progress import track
 from hybridrec.towers.base import Tower
@@ -44,9 +45,15 @@ class Candidates:
     values: FloatArray
     ranker: Ranker
 
+    @cached_property
+    def standardised(self) -> Standardised:
+        """The signals as the ranker sees them."""
+        return self.ranker.standardise(self.pairs, self.values)
+
+    @cached_property
     def scores(self) -> FloatArray:
         """The ranker's scores, ``(n_pairs,)``."""
-        return self.ranker.score(self.pairs, self.values)
+        return self.ranker.score_inputs(self.standardised.inputs)
 
 
 class Fusion:

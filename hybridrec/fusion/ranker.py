@@ -175,9 +175,10 @@ class Ranker:
 
     def score(self, pairs: Pairs, values: FloatArray) -> FloatArray:
         """Scores of all pairs, ``(n_pairs,)``; higher is better, comparable within a user."""
-        return self._scores(self.standardise(pairs, values).inputs)
+        return self.score_inputs(self.standardise(pairs, values).inputs)
 
-    def _scores(self, inputs: FloatArray) -> FloatArray:
+    def score_inputs(self, inputs: FloatArray) -> FloatArray:
+        """Scores of signals that :meth:`standardise` gave, ``(n_pairs,)``."""
         with torch.inference_mode():
             scores: Tensor = self._network(torch.from_numpy(np.ascontiguousarray(inputs))).mean(0)
         return scores.numpy()
