@@ -80,7 +80,7 @@ class Shop:
             as_of = max(self.as_of, new.as_of)
             shift = (as_of - self.as_of).total_seconds() / SECONDS_PER_DAY
             late = (as_of - new.as_of).total_seconds() / SECONDS_PER_DAY
-        added = new.histories(strengths)
+        added = new.sound().histories(strengths)
         fresh = new.users.stored.filter(pl.Series(self.users.join(new.users.stored) < 0))
         users = IdMap(pl.concat([self.users.stored, fresh]), self.users.codec)
         rows = users.join(new.users.stored)

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
 
 from hybridrec.data.columns import Columns
 from hybridrec.data.histories import Histories, steps_before_last
-from hybridrec.data.identifiers import IdCodec, IdMap, normalise_ids
+from hybridrec.data.identifiers import IdCodec, IdMap
 from hybridrec.data.sources import read_file, read_frame
 from hybridrec.data.tables import (
-    UnknownItems,
-    check_unique_items,
+    defects,
+    described_items,
     item_titles,
-    key_columns,
-    parsed_timestamps,
-    reconciled,
     renamed,
     require_columns,
+    with_ids,
+    with_numbers,
 )
-from hybridrec.errors import DataError, examples
+from hybridrec.data.times import with_times
+from hybridrec.errors import DataError
 
 SECONDS_PER_DAY = 86_400.0
 
@@ -35,16 +35,21 @@ SECONDS_PER_DAY = 86_400.0
 class Dataset:
     """Events and catalogue of a shop. Immutable: every method gives a new one.
 
-    Make one with :meth:`from_frames`, :meth:`from_files` or :meth:`load`.
+    Make one with :meth:`from_frames`, :meth:`from_files`, :meth:`from_sql` or :meth:`load`. A
+    dataset may hold dirt: :meth:`check` names it and :meth:`clean` mends it. What no model can
+    read (rows without ids, an item twice in the catalogue) is refused where a model would read it.
 
     Args:
         events: ``user_id``, ``item_id`` and when there ``timestamp`` (UTC), ``event``, ``value``,
-            ``session_id``; in order of time, or as given when there are no times.
-        catalogue: one row an item; every item of ``events`` is in it.
+            ``quantity``, ``price``, ``session_id``; in order of time, or as given when there are
+            no times.
+        catalogue: one row an item.
         triples: further facts (``head``, ``relation``, ``tail``) that join the knowledge graph.
+        user_attributes: one row a user: ``user_id`` and what the shop knows of the user.
         as_of: the moment the data speak for; ``None`` without times.
         user_codec: how user ids are read back.
         item_codec: how item ids are read back.
+        declared_roles: what the shop says its columns are; see :mod:`hybridrec.data.roles`.
 
     >>> events = pl.DataFrame({"user_id": ["u1", "u1", "u2"], "item_id": [3, 4, 3]})
     >>> data = Dataset.from_frames(events)
@@ -55,9 +60,11 @@ class Dataset:
     events: pl.DataFrame
     catalogue: pl.DataFrame
     triples: pl.DataFrame | None
+    user_attributes: pl.DataFrame | None
     as_of: datetime | None
     user_codec: IdCodec
     item_codec: IdCodec
+    declared_roles: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_frames(
@@ -66,73 +73,73 @@ class Dataset:
         catalogue: Any = None,
         *,
         triples: Any = None,
+        users: Any = None,
         columns: Mapping[str, str] | None = None,
-        unknown_items: UnknownItems = "error",
+        roles: Mapping[str, str] | None = None,
+        time_zone: str = "UTC",
+        time_format: str | None = None,
     ) -> Dataset:
         """A dataset from dataframes of any library narwhals knows.
 
         Args:
             events: at least ``user_id`` and ``item_id``.
-            catalogue: at least ``item_id``; left out, the items are those of the events.
+            catalogue: at least ``item_id``; left out, the items are those of the events, described
+                by the events' own ``title``, ``description``, ``brand`` and ``category``.
             triples: ``head``, ``relation``, ``tail`` and optionally ``head_type``, ``tail_type``,
                 ``tail_name`` and ``timestamp`` (when the fact became known).
+            users: ``user_id`` and attributes of the users.
             columns: the shop's column names → hybridrec's, for all tables,
                 such as ``{"sku": "item_id"}``.
-            unknown_items: what to do with events on items the catalogue lacks: ``add`` the items
-                without attributes, or ``drop`` the events.
+            roles: what columns are, where that is not to be inferred: ``{"cost": "ignored"}``;
+                see :mod:`hybridrec.data.roles`.
+            time_zone: the zone of times that name none.
+            time_format: how text is read as time, as in ``strptime``; found out when ``None``.
 
         Raises:
-            DataError: a missing column, an empty table, ids that are all null, items in events
-                that the catalogue lacks, an item twice in the catalogue, times that do not parse.
+            DataError: a missing column, an empty table, a column of ids, times or numbers that
+                holds none, ids of two types. Single rows that cannot be read are kept for
+                :meth:`check` to name.
         """
-        if unknown_items not in get_args(UnknownItems):
-            raise DataError(
-                f"unknown_items={unknown_items!r}; use {examples(get_args(UnknownItems))}"
-            )
         names = dict(columns or {})
-        event_table = renamed(read_frame(events, "events"), names)
-        require_columns(event_table, "events", Columns.USER, Columns.ITEM)
-        users, user_codec = normalise_ids(event_table[Columns.USER])
-        items, item_codec = normalise_ids(event_table[Columns.ITEM])
-        event_table = event_table.with_columns(users, items)
+        timed = partial(with_times, time_zone=time_zone, time_format=time_format)
+        event_table = _read(events, "events", names, Columns.USER, Columns.ITEM)
+        event_table, user_codec = with_ids(event_table, Columns.USER)
+        event_table, item_codec = with_ids(event_table, Columns.ITEM)
         if Columns.TIMESTAMP in event_table.columns:
-            event_table = event_table.with_columns(parsed_timestamps(event_table, "events"))
-        nulls = event_table.select(
-            pl.any_horizontal(pl.col(key_columns(event_table)).is_null()).alias("null")
-        )["null"]
-        if nulls.any():
-            raise DataError(
-                f"events: {nulls.sum():,} rows lack a user, an item or a time, "
-                f"the first in row {nulls.arg_max()}; drop or fill them first"
-            )
+            event_table = timed(event_table, "events")
+            event_table = event_table.sort(Columns.TIMESTAMP, maintain_order=True)
+        event_table = with_numbers(event_table, "events")
 
         if catalogue is None:
-            catalogue_table = event_table.select(Columns.ITEM).unique(maintain_order=True)
+            event_table, item_table = described_items(event_table)
         else:
-            catalogue_table = renamed(read_frame(catalogue, "catalogue"), names)
-            require_columns(catalogue_table, "catalogue", Columns.ITEM)
-            catalogue_items, catalogue_codec = normalise_ids(catalogue_table[Columns.ITEM])
-            if catalogue_codec != item_codec:
-                raise DataError(
-                    f"item ids are of type {item_codec.name} in the events and "
-                    f"{catalogue_codec.name} in the catalogue; give both the same type"
-                )
-            catalogue_table = catalogue_table.with_columns(catalogue_items)
-            event_table, catalogue_table = reconciled(event_table, catalogue_table, unknown_items)
-        check_unique_items(catalogue_table)
+            item_table = _read(catalogue, "catalogue", names, Columns.ITEM)
+            item_table = _same_ids(item_table, "catalogue", Columns.ITEM, item_codec)
+            item_table = with_numbers(item_table, "catalogue")
+            for moment in (Columns.AVAILABLE_FROM, Columns.AVAILABLE_TO):
+                if moment in item_table.columns:
+                    item_table = timed(item_table, "catalogue", moment)
 
-        triple_table = None
+        triple_table = user_table = None
         if triples is not None:
-            triple_table = renamed(read_frame(triples, "triples"), names)
-            require_columns(triple_table, "triples", Columns.HEAD, Columns.RELATION, Columns.TAIL)
+            parts = (Columns.HEAD, Columns.RELATION, Columns.TAIL)
+            triple_table = _read(triples, "triples", names, *parts)
             if Columns.TIMESTAMP in triple_table.columns:
-                triple_table = triple_table.with_columns(parsed_timestamps(triple_table, "triples"))
-
-        as_of = None
-        if Columns.TIMESTAMP in event_table.columns:
-            event_table = event_table.sort(Columns.TIMESTAMP, maintain_order=True)
-            as_of = _moment(event_table, -1)
-        return cls(event_table, catalogue_table, triple_table, as_of, user_codec, item_codec)
+                triple_table = timed(triple_table, "triples")
+        if users is not None:
+            user_table = _read(users, "users", names, Columns.USER)
+            user_table = _same_ids(user_table, "users", Columns.USER, user_codec)
+        as_of = _last_moment(event_table)
+        return cls(
+            event_table,
+            item_table,
+            triple_table,
+            user_table,
+            as_of,
+            user_codec,
+            item_codec,
+            dict(roles or {}),
+        )
 
     @classmethod
     def from_files(
@@ -141,16 +148,22 @@ class Dataset:
         catalogue: str | Path | None = None,
         *,
         triples: str | Path | None = None,
+        users: str | Path | None = None,
         columns: Mapping[str, str] | None = None,
-        unknown_items: UnknownItems = "error",
+        roles: Mapping[str, str] | None = None,
+        time_zone: str = "UTC",
+        time_format: str | None = None,
     ) -> Dataset:
         """A dataset from Parquet, CSV, TSV or JSON-lines files; see :meth:`from_frames`."""
         return cls.from_frames(
             read_file(events, "events"),
             None if catalogue is None else read_file(catalogue, "catalogue"),
             triples=None if triples is None else read_file(triples, "triples"),
+            users=None if users is None else read_file(users, "users"),
             columns=columns,
-            unknown_items=unknown_items,
+            roles=roles,
+            time_zone=time_zone,
+            time_format=time_format,
         )
 
     @classmethod
@@ -164,27 +177,46 @@ class Dataset:
 
         return public.load(name)
 
+    def sound(self) -> Self:
+        """This dataset, once it is certain that models can read it.
+
+        Raises:
+            DataError: rows without user, item or time, catalogue rows without an id or with
+                another row's, events on items that the catalogue lacks.
+        """
+        found = self._defects
+        if found:
+            raise DataError(
+                "\n".join(found) + "\ndata.check() shows these and more, data.clean() mends them"
+            )
+        return self
+
+    @cached_property
+    def _defects(self) -> list[str]:
+        return list(defects(self.events, self.catalogue))
+
     @property
     def since(self) -> datetime | None:
         """The moment of the first event; ``None`` without times."""
-        return None if self.as_of is None else _moment(self.events, 0)
+        first = None if self.as_of is None else self.events[Columns.TIMESTAMP].min()
+        assert first is None or isinstance(first, datetime)
+        return first
 
     def __repr__(self) -> str:
         time = f"up to {self.as_of:%Y-%m-%d}" if self.as_of else "no times"
-        return (
-            f"Dataset({self.events.height:,} events, {len(self.users):,} users, "
-            f"{len(self.items):,} items, {time})"
-        )
+        users = self.events[Columns.USER].drop_nulls().n_unique()
+        items = self.catalogue[Columns.ITEM].drop_nulls().n_unique()
+        return f"Dataset({self.events.height:,} events, {users:,} users, {items:,} items, {time})"
 
     @cached_property
     def users(self) -> IdMap:
         """Every user with an event, in order of their ids."""
-        return IdMap(self.events[Columns.USER].unique().sort(), self.user_codec)
+        return IdMap(self.sound().events[Columns.USER].unique().sort(), self.user_codec)
 
     @cached_property
     def items(self) -> IdMap:
         """Every item of the catalogue, in the catalogue's order."""
-        return IdMap(self.catalogue[Columns.ITEM], self.item_codec)
+        return IdMap(self.sound().catalogue[Columns.ITEM], self.item_codec)
 
     @cached_property
     def titles(self) -> list[str]:
@@ -233,6 +265,7 @@ class Dataset:
         Raises:
             DataError: no times in the data, or a moment that leaves one side empty.
         """
+        self.sound()
         if self.as_of is None:
             raise DataError("the events have no timestamp; use split_leave_last_out(n=1)")
         if (test_days is None) == (at is None):
@@ -267,6 +300,7 @@ class Dataset:
         """
         if n < 1:
             raise DataError(f"n={n}: leave at least one event out")
+        self.sound()
         later = pl.int_range(pl.len(), dtype=pl.Int64).reverse().over(Columns.USER)
         last = (later < n) & (pl.len().over(Columns.USER) > n)
         marked = self.events.with_columns(last.alias("_last"))
@@ -314,7 +348,23 @@ def _names_item(
     return (typed.fill_null(default) == "item") & pl.col(side).cast(pl.String).is_in(gone.implode())
 
 
-def _moment(events: pl.DataFrame, row: int) -> datetime:
-    moment = events[Columns.TIMESTAMP][row]
-    assert isinstance(moment, datetime)
-    return moment
+def _read(table: Any, name: str, columns: Mapping[str, str], *needed: str) -> pl.DataFrame:
+    frame = renamed(read_frame(table, name), columns)
+    require_columns(frame, name, *needed)
+    return frame
+
+
+def _same_ids(frame: pl.DataFrame, table: str, column: str, codec: IdCodec) -> pl.DataFrame:
+    frame, found = with_ids(frame, column)
+    if found != codec:
+        raise DataError(
+            f"{column.removesuffix('_id')} ids are of type {codec.name} in the events and "
+            f"{found.name} in the {table}; give both the same type"
+        )
+    return frame
+
+
+def _last_moment(events: pl.DataFrame) -> datetime | None:
+    last = events[Columns.TIMESTAMP].max() if Columns.TIMESTAMP in events.columns else None
+    assert last is None or isinstance(last, datetime)
+    return last

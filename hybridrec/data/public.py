@@ -10,6 +10,7 @@ import polars as pl
 
 from hybridrec.data.columns import Columns
 from hybridrec.data.dataset import Dataset
+from hybridrec.data.tables import unknown_items
 from hybridrec.errors import DataError, examples
 
 
@@ -49,7 +50,9 @@ def complete_journey() -> Dataset:
     campaigns = pl.read_parquet(folder / "campaign_descriptions.parquet")
     triples = _coupon_triples(pl.read_parquet(folder / "coupons.parquet"), campaigns, catalogue)
     # some lines name products that the product table lacks
-    return Dataset.from_frames(events, catalogue, triples=triples, unknown_items="add")
+    missing = pl.DataFrame({Columns.ITEM: unknown_items(events, catalogue)})
+    catalogue = pl.concat([catalogue, missing], how="diagonal")
+    return Dataset.from_frames(events, catalogue, triples=triples)
 
 
 def _catalogue(products: pl.DataFrame) -> pl.DataFrame:

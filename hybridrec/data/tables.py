@@ -1,19 +1,14 @@
-"""The tables on their way in: columns named, times read, items reconciled, or a clear error."""
+"""The tables on their way in: columns named, ids and numbers read, what is unsound told apart."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
-from hybridrec.data.columns import Columns
+from hybridrec.data.columns import Columns, as_given
+from hybridrec.data.identifiers import IdCodec, normalise_ids
 from hybridrec.errors import DataError, examples
-
-LATEST_SECOND = 253_402_300_800
-"""The start of the year 10000, in seconds since 1970."""
-
-UnknownItems = Literal["error", "add", "drop"]
 
 
 def item_titles(catalogue: pl.DataFrame) -> list[str]:
@@ -58,91 +53,111 @@ def require_columns(frame: pl.DataFrame, table: str, *columns: str) -> None:
         raise DataError(f"{table}: the table has no rows")
 
 
+def with_ids(frame: pl.DataFrame, column: str) -> tuple[pl.DataFrame, IdCodec]:
+    """The table with one column of ids in stored form, blank ones null, and their codec.
+
+    Raises:
+        DataError: as :func:`~hybridrec.data.identifiers.normalise_ids`.
+    """
+    ids, codec = normalise_ids(frame[column])
+    if ids.dtype == pl.String:
+        ids = pl.select(pl.when(ids.str.contains(r"\S")).then(ids)).to_series()
+    return frame.with_columns(ids.alias(column)), codec
+
+
+def with_numbers(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+    """The table with the columns of :attr:`Columns.NUMBERS` as finite floats or integers.
+
+    What is no number becomes null; a further column
+    (:func:`~hybridrec.data.columns.as_given`) then keeps what was written.
+
+    Raises:
+        DataError: more than half of a column is no number: then it is the wrong column, not dirt.
+    """
+    for column in Columns.NUMBERS:
+        if column not in frame.columns or frame.schema[column].is_integer():
+            continue
+        given = frame[column]
+        if given.dtype.is_nested() or given.dtype.is_temporal():
+            raise DataError(
+                f"{table}: {column!r} holds {given.dtype}, not numbers; rename it if it is none"
+            )
+        if given.dtype.is_float():
+            given = given.fill_nan(None)  # how pandas writes null
+        read = given.cast(pl.Float64, strict=False)
+        read = pl.select(pl.when(read.is_finite()).then(read)).to_series().alias(column)
+        unread = read.is_null() & given.is_not_null()
+        if 2 * unread.sum() > given.len() - given.null_count():
+            raise DataError(
+                f"{table}: {unread.sum():,} of {given.len():,} values of {column!r} are no "
+                f"numbers, the first is {given.filter(unread)[0]!r} in row {unread.arg_max()}"
+            )
+        frame = frame.with_columns(read)
+        if unread.any():
+            frame = frame.with_columns(given.cast(pl.String).alias(as_given(column)))
+    return frame
+
+
+def described_items(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A catalogue out of an events table that says what its items are.
+
+    Args:
+        events: rows with ``item_id`` and any of :attr:`Columns.OF_ITEMS`.
+
+    Returns:
+        The events without those columns, and a row for each different description of each item:
+        items in order of appearance, the most frequent description of an item first.
+    """
+    described = [column for column in Columns.OF_ITEMS if column in events.columns]
+    known = events.filter(pl.col(Columns.ITEM).is_not_null())
+    if not described:
+        return events, known.select(pl.col(Columns.ITEM).unique(maintain_order=True))
+    rows = known.group_by(Columns.ITEM, *described, maintain_order=True).agg(pl.len().alias("_n"))
+    first = pl.int_range(pl.len()).first().over(Columns.ITEM)
+    rows = rows.with_columns(first.alias("_item"))
+    blank = pl.all_horizontal(pl.col(described).is_null())
+    several = pl.len().over(Columns.ITEM) > 1
+    rows = rows.filter(~(blank & several))  # a row that says nothing does not contradict
+    rows = rows.sort("_item", -pl.col("_n"), maintain_order=True)
+    return events.drop(described), rows.drop("_n", "_item")
+
+
 def key_columns(events: pl.DataFrame) -> list[str]:
     """The columns of an event that may not be null."""
     keys = (Columns.USER, Columns.ITEM, Columns.TIMESTAMP)
     return [column for column in keys if column in events.columns]
 
 
-def parsed_timestamps(frame: pl.DataFrame, table: str) -> pl.Series:
-    """The timestamp column in UTC microseconds; numbers are seconds since 1970.
+def defects(events: pl.DataFrame, catalogue: pl.DataFrame) -> Iterator[str]:
+    """What keeps models from reading the two tables, a sentence each; nothing when they are sound.
 
-    Raises:
-        DataError: naming a value that is no time, and its row.
+    Rows without user, item or time, catalogue rows without an id or with another row's, and
+    events on items that the catalogue lacks.
     """
-    column = frame[Columns.TIMESTAMP]
-    utc = pl.Datetime("us", "UTC")
-    if column.dtype == pl.String:
-        parsed = column.str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
-        bad = parsed.is_null() & column.is_not_null()
-        if bad.any():
-            raise DataError(
-                f"{table}: cannot read the time {column.filter(bad)[0]!r} in row {bad.arg_max()}; "
-                "times are datetimes, dates, ISO 8601 text or seconds since 1970"
-            )
-        return parsed
-    if column.dtype.is_numeric():
-        seconds = column.cast(pl.Float64)
-        bad = ~(seconds.abs() < LATEST_SECOND) & column.is_not_null()
-        if bad.any():
-            raise DataError(
-                f"{table}: {column.filter(bad)[0]!r} in row {bad.arg_max()} is no time in seconds "
-                "since 1970; are these milliseconds?"
-            )
-        return (seconds * 1e6).cast(pl.Int64).cast(utc)
-    if column.dtype == pl.Date:
-        return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    if isinstance(column.dtype, pl.Datetime):
-        if column.dtype.time_zone is None:
-            column = column.dt.replace_time_zone("UTC")
-        return column.dt.convert_time_zone("UTC").cast(utc)
-    raise DataError(
-        f"{table}: times of type {column.dtype} cannot be read; "
-        "times are datetimes, dates, ISO 8601 text or seconds since 1970"
-    )
-
-
-def reconciled(
-    events: pl.DataFrame, catalogue: pl.DataFrame, unknown_items: UnknownItems
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Both tables, speaking of the same items.
-
-    Raises:
-        DataError: naming items of the events that the catalogue lacks, where that is an error.
-    """
-    unknown = events.join(catalogue, on=Columns.ITEM, how="anti")
-    if unknown.is_empty():
-        return events, catalogue
-    missing = unknown.select(pl.col(Columns.ITEM).unique(maintain_order=True))
-    if unknown_items == "error":
-        raise DataError(
-            f"events: {missing.height:,} items are not in the catalogue: "
-            f'{examples(missing[Columns.ITEM])}. Pass unknown_items="add" to add them without '
-            f'attributes, or unknown_items="drop" to leave their {unknown.height:,} events out'
+    keys = [pl.col(column).is_null() for column in key_columns(events)]
+    nulls = events.select(pl.any_horizontal(keys).alias("null")).to_series()
+    if nulls.any():
+        yield (
+            f"events: {nulls.sum():,} rows lack a user, an item or a time, "
+            f"the first in row {nulls.arg_max()}"
         )
-    if unknown_items == "add":
-        return events, pl.concat([catalogue, missing], how="diagonal")
-    known = events.join(catalogue, on=Columns.ITEM, how="semi")
-    if known.is_empty():
-        raise DataError(
-            f"events: no item is in the catalogue; events name "
-            f"{examples(missing[Columns.ITEM], 3)}, the catalogue "
-            f"{examples(catalogue[Columns.ITEM].head(3))}"
-        )
-    return known, catalogue
-
-
-def check_unique_items(catalogue: pl.DataFrame) -> None:
-    """Refuses a catalogue with rows that have no id, or the id of another row.
-
-    Raises:
-        DataError: naming the ids.
-    """
     items = catalogue[Columns.ITEM]
     if items.null_count():
-        raise DataError(f"catalogue: {items.null_count():,} rows have no item_id")
-    twice = items.filter(items.is_duplicated()).unique(maintain_order=True)
+        yield f"catalogue: {items.null_count():,} rows have no item_id"
+    known = items.drop_nulls()
+    twice = known.filter(known.is_duplicated()).unique(maintain_order=True)
     if twice.len():
-        raise DataError(
-            f"catalogue: {twice.len():,} items have more than one row: {examples(twice)}"
+        yield f"catalogue: {twice.len():,} items have more than one row: {examples(twice)}"
+    unknown = unknown_items(events, catalogue)
+    if unknown.len():
+        n_events = events[Columns.ITEM].is_in(unknown.implode()).sum()
+        yield (
+            f"events: {unknown.len():,} items are not in the catalogue, in {n_events:,} events: "
+            f"{examples(unknown)}"
         )
+
+
+def unknown_items(events: pl.DataFrame, catalogue: pl.DataFrame) -> pl.Series:
+    """Items of the events that the catalogue lacks, in order of appearance."""
+    met = events.select(pl.col(Columns.ITEM).unique(maintain_order=True)).drop_nulls()
+    return met.join(catalogue, on=Columns.ITEM, how="anti", maintain_order="left").to_series()
