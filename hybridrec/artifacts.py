@@ -5,6 +5,7 @@ config.yaml              all settings
 ids.json                 how user and item ids are read back, and the moment of the data
 users.parquet            user ids in row order
 catalogue.parquet        the catalogue in row order
+ledger.json              what cleaning changed in the data before the fit
 histories.safetensors    everything every user did
 statistics.safetensors   how popular items are
 graph/                   the knowledge graph
@@ -31,6 +32,7 @@ from hybridrec.config import Exclude, RecommenderConfig
 from hybridrec.data import Histories, IdMap
 from hybridrec.data.columns import Columns
 from hybridrec.data.identifiers import IdCodec
+from hybridrec.data.quality import Ledger
 from hybridrec.errors import ArtifactError, examples
 from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.pipeline import Fusion
@@ -40,7 +42,7 @@ from hybridrec.training import new_towers
 from kg import KnowledgeGraph
 
 FORMAT = "hybridrec"
-VERSION = 1
+VERSION = 2
 MANIFEST = "manifest.json"
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -108,10 +110,11 @@ def load(directory: Path) -> tuple[RecommenderConfig, Fusion, Shop]:
         histories,
         datetime.fromisoformat(ids["as_of"]) if timed else None,
         graph,
+        Ledger.from_dicts(json.loads((directory / "ledger.json").read_text(encoding="utf-8"))),
     )
     towers = {
         name: tower.restore(_read_arrays(directory / "towers" / f"{name}.safetensors"))
-        for name, tower in new_towers(catalogue, graph, config).items()
+        for name, tower in new_towers(config, graph, text="text" in ids["towers"]).items()
         if name in ids["towers"]
     }
     fusion = Fusion(towers, config, timed=timed, relations=tuple(ids["relations"]))
@@ -165,6 +168,8 @@ def _write(config: RecommenderConfig, fusion: Fusion, shop: Shop, directory: Pat
         "relations": list(fusion.relations),
     }
     (directory / "ids.json").write_text(json.dumps(ids, indent=2), encoding="utf-8")
+    ledger = json.dumps(shop.ledger.to_dicts(), indent=2, ensure_ascii=False)
+    (directory / "ledger.json").write_text(ledger, encoding="utf-8")
     shop.users.stored.alias(Columns.USER).to_frame().write_parquet(directory / "users.parquet")
     shop.catalogue.write_parquet(directory / "catalogue.parquet")
     events = shop.histories

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from hybridrec.errors import HybridrecError
+from hybridrec.errors import ConfigError, HybridrecError
 from hybridrec.progress import show_progress
 
 if TYPE_CHECKING:
     from hybridrec.data import Dataset
+    from hybridrec.data.quality import Check
     from hybridrec.recommender import Recommender
 
 app = typer.Typer(
@@ -26,9 +28,16 @@ app = typer.Typer(
 
 Model = Annotated[Path, typer.Argument(help="Directory of a saved recommender.")]
 Events = Annotated[
-    str, typer.Argument(help="Events file (parquet, csv, tsv, jsonl), or a public set's name.")
+    str,
+    typer.Argument(
+        help="Events file (parquet, csv, tsv, jsonl), a pattern such as 'events/*.csv', or a "
+        "public set's name."
+    ),
 ]
 Catalogue = Annotated[Path | None, typer.Option(help="Catalogue file.")]
+ColumnNames = Annotated[
+    Path | None, typer.Option("--columns", help="YAML of the shop's column names: 'sku: item_id'.")
+]
 Config = Annotated[Path | None, typer.Option(help="Settings in YAML; see configs/.")]
 Question = Annotated[
     Literal["none", "seen"] | None,
@@ -66,16 +75,90 @@ def demo(
 
 
 @app.command()
+def check(
+    events: Events,
+    catalogue: Catalogue = None,
+    columns: ColumnNames = None,
+    users: Annotated[Path | None, typer.Option(help="File of user attributes.")] = None,
+    triples: Annotated[
+        Path | None, typer.Option(help="File of further facts: head, relation, tail.")
+    ] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the public sets.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Thresholds in YAML, the fields of QualityConfig.")
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="Zone of times that name none; UTC if not given.")
+    ] = None,
+    checks: Annotated[
+        list[str] | None,
+        typer.Option(help="The shop's own checks, as module:name; may be repeated."),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report there, too, as HTML.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    show_users: Annotated[
+        bool, typer.Option("--show-users", help="Show user ids; examples mask them otherwise.")
+    ] = False,
+    fail_on: Annotated[
+        Literal["error", "warning", "never"],
+        typer.Option(help="Exit with 1 if anything so severe is found."),
+    ] = "error",
+) -> None:
+    """Says what is wrong with the data, why it matters and what would mend it.
+
+    Exits with 0 if the data are fine, with 1 if they are not, with 2 if they cannot be read.
+    """
+    with _clear_errors():
+        from hybridrec.data.quality import QualityConfig
+        from hybridrec.data.quality.terminal import print_quality
+
+        settings = QualityConfig() if config is None else QualityConfig.from_yaml(config)
+        own_checks = _shop_checks(checks or ())
+        data = _read(
+            events,
+            data_dir,
+            catalogue=catalogue,
+            columns=columns,
+            users=users,
+            triples=triples,
+            time_zone=time_zone,
+        )
+        report = data.check(own_checks, config=settings, show_users=show_users)
+        if html is not None:
+            report.to_html(html)
+        if as_json:
+            typer.echo(report.to_json())
+        else:
+            print_quality(report)
+            if html is not None:
+                typer.echo(f"\nwritten to {html}")
+        severe = {
+            "error": report.errors,
+            "warning": [*report.errors, *report.of_severity("warning")],
+            "never": [],
+        }
+        if severe[fail_on]:
+            raise typer.Exit(code=1)
+
+
+@app.command()
 def fit(
     events: Events,
     model: Annotated[Path, typer.Argument(help="Directory to save the recommender in.")],
     catalogue: Catalogue = None,
+    columns: ColumnNames = None,
     config: Config = None,
     min_users: Annotated[int, typer.Option(help="Leave out items fewer users met.")] = 1,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Mend the data first, and say what changed.")
+    ] = False,
 ) -> None:
     """Fits a recommender and saves it."""
     with _clear_errors():
-        data = _read(events, catalogue)
+        data = _read(events, catalogue=catalogue, columns=columns)
+        if clean:
+            data = data.clean()
+            _print_ledger(data)
         if min_users > 1:
             data = data.keep_items(min_users)
         recommender = _new_recommender(config).fit(data)
@@ -154,19 +237,34 @@ def similar(
 def evaluate(
     events: Events,
     catalogue: Catalogue = None,
+    columns: ColumnNames = None,
     config: Config = None,
     test_days: Annotated[float, typer.Option(help="Days at the end to foretell.")] = 28.0,
     min_users: Annotated[int, typer.Option(help="Leave out items fewer users met before.")] = 5,
     exclude: Question = None,
+    clean: Annotated[
+        bool,
+        typer.Option(
+            "--clean",
+            help="Mend the data first, and say what changed: errors everywhere, so that both sides "
+            "can be read; all else only in what is learnt from, so that the question stays as hard "
+            "as it was.",
+        ),
+    ] = False,
 ) -> None:
     """Fits on all but the last days and compares the fusion with simple models on those."""
     with _clear_errors():
         from hybridrec.console import print_comparison
         from hybridrec.evaluation.protocols import compare
 
-        data = _read(events, catalogue)
+        data = _read(events, catalogue=catalogue, columns=columns)
+        if clean:
+            data = data.clean(_fixes_of_errors())
         timed = data.as_of is not None
         train, test = data.split_by_time(test_days) if timed else data.split_leave_last_out()
+        if clean:
+            train = train.clean()
+            _print_ledger(train)
         recommender = _new_recommender(config).fit(train.keep_items(min_users))
         question = exclude or recommender.config.exclude
         frame = compare(recommender.fusion, recommender.shop, test, question)
@@ -191,12 +289,62 @@ def _clear_errors() -> Iterator[None]:
         raise typer.Exit(code=2) from error
 
 
-def _read(events: str, catalogue: Path | None) -> Dataset:
+def _read(events: str, data_dir: Path | None = None, **files: Any) -> Dataset:
+    """A public set, or the shop's own tables; files that are ``None`` were not given."""
     from hybridrec.data import Dataset
 
-    if catalogue is None and not Path(events).suffix:
-        return Dataset.load(events)
-    return Dataset.from_files(events, catalogue)
+    given = {name: file for name, file in files.items() if file is not None}
+    if Path(events).suffix or Path(events).exists() or set(events) & set("*?[/\\"):
+        if data_dir is not None:
+            raise ConfigError(f"--data-dir is for public sets; {events} is a file")
+        return Dataset.from_files(events, **given)
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ConfigError(
+            f"{events!r} is no file, and a public set needs no {options}; give a file such as "
+            "events.csv, or the set's name alone"
+        )
+    return Dataset.load(events, data_dir=data_dir)
+
+
+def _shop_checks(names: Iterable[str]) -> list[Check]:
+    """The checks that these name, each as ``module:name``; modules may lie in the directory."""
+    from hybridrec.data.quality import Check
+
+    found: list[Check] = []
+    for name in names:
+        if str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))
+        module, _, attribute = name.partition(":")
+        try:
+            given = getattr(import_module(module), attribute)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ConfigError(
+                f"--checks {name}: {error}; give module:name of a check or of a list of them"
+            ) from error
+        checks = [given] if isinstance(given, Check) else given
+        if not isinstance(checks, list | tuple) or not all(isinstance(c, Check) for c in checks):
+            raise ConfigError(
+                f"--checks {name}: {given!r} is no check and no list of them; "
+                "hybridrec.data.quality.quality_check makes one of a function"
+            )
+        found += checks
+    return found
+
+
+def _fixes_of_errors() -> list[str]:
+    """The fixes without which no model can read the data."""
+    from hybridrec.data.quality import CHECKS
+
+    return [
+        one.code for one in CHECKS if one.severity == "error" and one.fix and one.fix.by_default
+    ]
+
+
+def _print_ledger(data: Dataset) -> None:
+    from hybridrec.data.quality.terminal import print_ledger
+
+    print_ledger(data.ledger)
 
 
 def _new_recommender(config: Path | None) -> Recommender:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from hybridrec.errors import ConfigError
 
@@ -17,6 +26,39 @@ class Settings(BaseModel):
     """Base of all settings: immutable, and unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Self:
+        """Reads settings from a YAML file; what it does not name keeps its default.
+
+        Raises:
+            ConfigError: no such file, no YAML, an unknown key or a value out of range.
+        """
+        path = Path(path)
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"cannot read the config {path}: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not valid YAML: {error}") from error
+        return cls.from_mapping({} if content is None else content, source=str(path))
+
+    @classmethod
+    def from_mapping(cls, settings: Any, source: str = "config") -> Self:
+        """Checks settings given as nested dictionaries.
+
+        Raises:
+            ConfigError: an unknown key or a value out of range.
+        """
+        try:
+            return cls.model_validate(settings)
+        except ValidationError as error:
+            lines = [_complaint(cls, dict(problem)) for problem in error.errors()]
+            raise ConfigError(f"{source}: " + "; ".join(lines)) from error
+
+    def to_yaml(self) -> str:
+        """The settings as YAML that :meth:`from_yaml` reads back."""
+        return yaml.safe_dump(self.model_dump(), sort_keys=False)
 
 
 class ProfileConfig(Settings):
@@ -63,6 +105,35 @@ class GraphConfig(Settings):
     """Age at which a training event counts half; null for no decay."""
 
 
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class TextAugmentationConfig(Settings):
+    """Altered copies of texts to fine-tune on (EDA, Wei & Zou 2019)."""
+
+    variants: int = Field(2, ge=1)
+    """Altered copies of each text that occurs in a pair; each takes as much memory as the text."""
+    attribute_dropout: float = Field(0.2, ge=0, lt=1)
+    """Chance that one column's part of a text is left out; one part always stays."""
+    word_deletion: float = Field(0.1, ge=0, lt=1)
+    """Chance that a word is left out; one word always stays."""
+    word_swap: float = Field(0.05, ge=0, le=1)
+    """Chance that a word changes places with any other."""
+    synonyms: dict[Words, Annotated[list[Words], Field(min_length=1)]] = Field(default_factory=dict)
+    """What may stand for a word or phrase, whatever its case: ``{couch: [sofa]}``. One way only."""
+    synonym_chance: float = Field(0.3, ge=0, le=1)
+    """Chance that a word or phrase with synonyms is replaced by one of them."""
+
+    @field_validator("synonyms")
+    @classmethod
+    def _named_once(cls, synonyms: dict[str, list[str]]) -> dict[str, list[str]]:
+        counts = Counter(phrase.casefold() for phrase in synonyms)
+        twice = [phrase for phrase in synonyms if counts[phrase.casefold()] > 1]
+        if twice:
+            raise ValueError(f"{twice} differ only in case; name their synonyms once")
+        return synonyms
+
+
 class TextConfig(Settings):
     """A BERT encoder, fine-tuned on pairs of items that the same people choose together."""
 
@@ -84,6 +155,8 @@ class TextConfig(Settings):
     """Two items make a pair when users met them at most this many events apart …"""
     pair_min_count: int = Field(2, ge=1)
     """… and at least this often, over all users."""
+    augmentation: TextAugmentationConfig | None = None
+    """Altered copies of the texts to fine-tune on as well; null for none."""
 
 
 class TowersConfig(Settings):
@@ -148,39 +221,6 @@ class RecommenderConfig(Settings):
     towers: TowersConfig = TowersConfig()
     candidates: CandidatesConfig = CandidatesConfig()
     ranker: RankerConfig = RankerConfig()
-
-    @classmethod
-    def from_yaml(cls, path: str | Path) -> Self:
-        """Reads settings from a YAML file; what it does not name keeps its default.
-
-        Raises:
-            ConfigError: no such file, no YAML, an unknown key or a value out of range.
-        """
-        path = Path(path)
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"cannot read the config {path}: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is not valid YAML: {error}") from error
-        return cls.from_mapping({} if content is None else content, source=str(path))
-
-    @classmethod
-    def from_mapping(cls, settings: Any, source: str = "config") -> Self:
-        """Checks settings given as nested dictionaries.
-
-        Raises:
-            ConfigError: an unknown key or a value out of range.
-        """
-        try:
-            return cls.model_validate(settings)
-        except ValidationError as error:
-            lines = [_complaint(cls, dict(problem)) for problem in error.errors()]
-            raise ConfigError(f"{source}: " + "; ".join(lines)) from error
-
-    def to_yaml(self) -> str:
-        """The settings as YAML that :meth:`from_yaml` reads back."""
-        return yaml.safe_dump(self.model_dump(), sort_keys=False)
 
 
 def _complaint(root: type[BaseModel], problem: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ import polars as pl
 from hybridrec.data import Dataset, Histories, IdMap
 from hybridrec.data.columns import Columns
 from hybridrec.data.dataset import SECONDS_PER_DAY
+from hybridrec.data.quality import Ledger
 from hybridrec.data.tables import item_titles
 from kg import KnowledgeGraph
 
@@ -29,6 +30,7 @@ class Shop:
         histories: everything every user did, ages as of ``as_of``.
         as_of: the moment; ``None`` where the data have no times.
         graph: the knowledge graph; ``None`` without one.
+        ledger: what cleaning changed in the data before the fit.
     """
 
     users: IdMap
@@ -37,11 +39,13 @@ class Shop:
     histories: Histories
     as_of: datetime | None
     graph: KnowledgeGraph | None
+    ledger: Ledger = Ledger()
 
     @classmethod
     def of(cls, data: Dataset, histories: Histories, graph: KnowledgeGraph | None) -> Shop:
         """The shop of a dataset."""
-        return cls(data.users, data.catalogue, data.items, histories, data.as_of, graph)
+        users, items = data.users, data.items
+        return cls(users, data.catalogue, items, histories, data.as_of, graph, data.ledger)
 
     @cached_property
     def titles(self) -> list[str]:

@@ -12,6 +12,8 @@ from scipy.sparse import csr_array
 from hybridrec.config import RecommenderConfig
 from hybridrec.data import Dataset, Histories
 from hybridrec.data.columns import Columns
+from hybridrec.data.roles import attributes, text_columns
+from hybridrec.data.texts import text_parts
 from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.pipeline import Fusion
 from hybridrec.fusion.signals import ItemStatistics
@@ -46,7 +48,7 @@ def fit(data: Dataset, config: RecommenderConfig) -> Fitted:
     with stage("knowledge graph"):
         graph = build_graph(data)
         graph_before = graph if before.triples is data.triples else build_graph(before)
-    towers = new_towers(data.catalogue, graph, config)
+    towers = new_towers(config, graph, text=_has_text(data))
     fusion = Fusion(
         towers,
         config,
@@ -63,17 +65,34 @@ def fit(data: Dataset, config: RecommenderConfig) -> Fitted:
 
 
 def build_graph(data: Dataset) -> KnowledgeGraph | None:
-    """The knowledge graph of the catalogue and the triples; ``None`` if it has no edges."""
-    described = data.catalogue.drop(Columns.DESCRIPTION, strict=False)
-    name = Columns.TITLE if Columns.TITLE in described.columns else None
-    graph = KnowledgeGraph.from_catalogue(described, name=name, triples=data.triples)
+    """The knowledge graph of the catalogue's attributes and the triples.
+
+    Items are named by their titles, unless these are declared ``ignored`` or ``personal``.
+
+    Returns:
+        The graph, or ``None`` if it has no edges.
+    """
+    unnamed = pl.col("role").is_in(["ignored", "personal"])
+    named = Columns.TITLE in data.roles.filter(~unnamed)["column"]
+    graph = KnowledgeGraph.from_catalogue(
+        data.catalogue,
+        name=Columns.TITLE if named else None,
+        attributes=attributes(data.roles),
+        triples=data.triples,
+    )
     return graph if graph.n_triples else None
 
 
 def new_towers(
-    catalogue: pl.DataFrame, graph: KnowledgeGraph | None, config: RecommenderConfig
+    config: RecommenderConfig, graph: KnowledgeGraph | None, *, text: bool
 ) -> dict[str, Tower]:
-    """Unfitted towers by name: those configured that have something to learn from."""
+    """Unfitted towers by name: those configured that have something to learn from.
+
+    Args:
+        config: all settings.
+        graph: the knowledge graph, or ``None`` without one.
+        text: whether items have text.
+    """
     towers: dict[str, Tower] = {}
     chosen = config.towers
     if chosen.collaborative is not None:
@@ -86,7 +105,7 @@ def new_towers(
         from hybridrec.towers.graph import GraphTower
 
         towers["graph"] = GraphTower(chosen.graph, config.seed, config.device)
-    if chosen.text is not None and _has_text(catalogue):
+    if chosen.text is not None and text:
         from hybridrec.towers.text import TextTower
 
         towers["text"] = TextTower(chosen.text, config.seed, config.device)
@@ -98,7 +117,7 @@ def _learn(
 ) -> Histories:
     """Fits all towers and observes the shop as of the end of the data."""
     histories = data.histories(config.event_strengths)
-    training = TrainingData(histories, data.catalogue, graph)
+    training = TrainingData(histories, data.catalogue, graph, text_columns(data.roles))
     for name, tower in fusion.towers.items():
         with stage(f"{name} tower"):
             tower.fit(training)
@@ -126,12 +145,8 @@ def _targets(before: Dataset, after: Dataset) -> csr_array:
     return csr_array((np.ones(known.sum()), (users[known], items[known])), shape=shape)
 
 
-def _has_text(catalogue: pl.DataFrame) -> bool:
-    columns = [pl.col(c).cast(pl.String) for c in Columns.TEXT if c in catalogue.columns]
-    if not columns:
-        return False
-    filled = catalogue.select(pl.any_horizontal(c.str.strip_chars() != "" for c in columns))
-    return bool(filled.to_series().any())
+def _has_text(data: Dataset) -> bool:
+    return bool(text_parts(data.catalogue, text_columns(data.roles)).list.len().sum())
 
 
 def _moment(data: Dataset) -> str:

@@ -1,6 +1,6 @@
 """A catalogue read into a graph, and later rows read the same way."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import polars as pl
 
@@ -16,7 +16,7 @@ from kg.errors import (
     examples,
 )
 from kg.facts import NAMES
-from kg.schema import ITEM, CatalogueSchema
+from kg.schema import ITEM, CatalogueSchema, ColumnKind
 from kg.triples import read_triples
 
 
@@ -25,7 +25,7 @@ def parts_from_catalogue(
     *,
     item_id: str,
     name: str | None,
-    attributes: Sequence[str] | None,
+    attributes: Sequence[str] | Mapping[str, ColumnKind] | None,
     triples: pl.DataFrame | None,
     items: Sequence[Hashable] | None,
 ) -> Parts:
@@ -40,7 +40,8 @@ def parts_from_catalogue(
                 f"{item_id!r} is the column of item ids, which no two items share; leave it out "
                 "of the attributes"
             )
-        columns = tuple(column_of(rows, column) for column in dict.fromkeys(attributes))
+        kinds = attributes if isinstance(attributes, Mapping) else dict.fromkeys(attributes)
+        columns = tuple(column_of(rows, column, kind) for column, kind in kinds.items())
     schema = CatalogueSchema(item_id, name, columns)
     facts = [fact for column in columns for fact in read_column(rows, keys, column)]
     if triples is not None:

@@ -8,10 +8,10 @@ import polars as pl
 from kg.errors import AttributeColumnError, MissingColumnError
 from kg.facts import Facts
 from kg.measures import band_name, band_numbers, quantile_edges, size_bands
-from kg.schema import ITEM, Column, Relation
+from kg.schema import ITEM, Column, ColumnKind, Relation
 
 PATH_SEPARATOR = " > "
-PATHS_SEPARATOR = "||"
+VALUES_SEPARATOR = "||"
 N_BANDS = 5
 
 _LONG_TEXT_CHARACTERS = 60
@@ -49,8 +49,13 @@ def infer_columns(catalogue: pl.DataFrame, *, without: set[str]) -> tuple[Column
     )
 
 
-def column_of(catalogue: pl.DataFrame, name: str) -> Column:
+def column_of(catalogue: pl.DataFrame, name: str, kind: ColumnKind | None = None) -> Column:
     """Decides how one column is read.
+
+    Args:
+        catalogue: One row an item.
+        name: The column.
+        kind: How to read it, where that is known; floats are bands whatever it says.
 
     Raises:
         MissingColumnError: When the catalogue has no such column.
@@ -64,10 +69,16 @@ def column_of(catalogue: pl.DataFrame, name: str) -> Column:
             "themselves; rename it"
         )
     series = catalogue.get_column(name)
-    if series.dtype.is_float() or series.dtype.is_decimal():
+    if kind == "bands" and not series.dtype.is_numeric():
+        raise AttributeColumnError(
+            f"column {name!r} is of type {series.dtype}, which has no bands; accepted are numbers"
+        )
+    if kind == "bands" or series.dtype.is_float() or series.dtype.is_decimal():
         numbers = series.cast(pl.Float64).drop_nulls().to_numpy()
         return Column(name, "bands", quantile_edges(numbers, N_BANDS))
     values = _texts(series)
+    if kind is not None:
+        return Column(name, kind)
     if _is_path(values):
         return Column(name, "path")
     return Column(name, "size" if _is_size(values) else "values")
@@ -115,7 +126,7 @@ def _require(rows: pl.DataFrame, name: str) -> None:
 
 
 def _long(keyed: pl.DataFrame, name: str) -> pl.DataFrame:
-    """One line a value (head, value): lists unrolled, ends stripped, blanks gone."""
+    """One line a value (head, value): lists and ``||`` unrolled, ends stripped, blanks gone."""
     dtype = keyed.schema["value"]
     if isinstance(dtype, pl.List | pl.Array):
         keyed = keyed.explode("value")
@@ -125,8 +136,10 @@ def _long(keyed: pl.DataFrame, name: str) -> pl.DataFrame:
             f"column {name!r} is of type {dtype}, which cannot be an attribute; accepted are "
             "strings, lists of strings, integers, booleans and floats"
         )
-    text = pl.col("value").cast(pl.String).str.strip_chars()
-    return keyed.with_columns(text).filter(pl.col("value").str.len_chars() > 0)
+    text = pl.col("value").cast(pl.String)
+    if _is_text(dtype):
+        keyed = keyed.with_columns(text.str.split(VALUES_SEPARATOR)).explode("value")
+    return keyed.with_columns(text.str.strip_chars()).filter(pl.col("value").str.len_chars() > 0)
 
 
 def _is_nameable(dtype: pl.DataType) -> bool:
@@ -175,11 +188,8 @@ def _path_facts(texts: pl.DataFrame, column: Column) -> list[Facts]:
     """Item to leaf, and each category to the one above it; keys are whole prefixes."""
     kind = column.name
     cleaned = pl.col("value").str.strip_chars().str.replace_all(_SEPARATOR_RUN, PATH_SEPARATOR)
-    leaves = (
-        texts.with_columns(pl.col("value").str.split(PATHS_SEPARATOR))
-        .explode("value")
-        .select("head", cleaned.str.replace_all(_LOOSE_ENDS, "").alias("tail"))
-        .filter(pl.col("tail").str.len_chars() > 0)
+    leaves = texts.select("head", cleaned.str.replace_all(_LOOSE_ENDS, "").alias("tail")).filter(
+        pl.col("tail").str.len_chars() > 0
     )
     level = leaves.select(key="tail").unique()
     above, names = [], []

@@ -1,6 +1,6 @@
 """The knowledge graph of a shop's products."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path as DiskPath
@@ -16,7 +16,7 @@ from kg.catalogue import parts_from_catalogue, parts_with_items
 from kg.disk import read_parts, write_parts
 from kg.lookup import EntitiesByKey, entity_of_key, keyed_entities, linked_share
 from kg.paths import FloatArray, Path, best_paths, entity_weights, path_text
-from kg.schema import ITEM, CatalogueSchema, Relation
+from kg.schema import ITEM, CatalogueSchema, ColumnKind, Relation
 from kg.views import array_view, hetero_view, networkx_view, relation_table
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class KnowledgeGraph:
         *,
         item_id: str = "item_id",
         name: str | None = "title",
-        attributes: Sequence[str] | None = None,
+        attributes: Sequence[str] | Mapping[str, ColumnKind] | None = None,
         triples: pl.DataFrame | None = None,
         items: Sequence[Hashable] | None = None,
     ) -> "KnowledgeGraph":
@@ -95,21 +95,22 @@ class KnowledgeGraph:
         Every attribute column becomes a relation and, under the same name, a type of entity:
 
         - strings, integers, booleans and lists of them: an entity for each distinct value;
-        - paths (``"Beauty > Makeup"``, several joined by ``" || "``): an entity for each prefix,
-          items joined to the whole path, each prefix to the one above it (``<column>_parent``);
+        - paths (``"Beauty > Makeup"``): an entity for each prefix, items joined to the whole path,
+          each prefix to the one above it (``<column>_parent``);
         - sizes (``"16 OZ"``, in a column whose name says size, volume, weight …): bands a power
           of two wide, such as ``"8–16 OZ"``; what is not plainly a size gives no edge;
         - floats: five bands of about equally many items, such as ``"price 2.49–3.99"``.
 
-        Blank and null values give no edge.
+        Text joined by ``||`` is several values. Blank and null values give no edge.
 
         Args:
             catalogue: One row an item.
             item_id: Column of ids, of any type that has a text form; that text is the item's key.
             name: Column of names for people, or None to call items by their id.
-            attributes: The attribute columns. When None they are chosen: paths, sizes, strings
-                and lists of strings that are not free text, and integers whose name ends in
-                ``id``; never floats.
+            attributes: The attribute columns, or how each of them is to be read:
+                ``{"tags": "values"}``. When None they are chosen: paths, sizes, strings and lists
+                of strings that are not free text, and integers whose name ends in ``id``; never
+                floats.
             triples: More edges: columns ``head``, ``relation``, ``tail``, and if wanted
                 ``head_type`` (else ``"item"``), ``tail_type`` (else the relation's name) and
                 ``tail_name``. Items must be of the catalogue; other entities are made as needed.

@@ -1,8 +1,13 @@
 """The shell verbs: their output, and errors without tracebacks."""
 
 import json
+import sys
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -80,6 +85,175 @@ def test_evaluate_compares_with_simple_models(dataset: Dataset, tmp_path: Path) 
     assert all(model in result.output for model in ("popularity", "own counts", "fusion"))
 
 
+@pytest.fixture
+def dirty(dataset: Dataset, tmp_path: Path) -> str:
+    """Events of which some have no user, and some on either side of a split stand there twice."""
+    events = dataset.events.with_row_index("row").with_columns(
+        user_id=pl.when(pl.col("row") % 100 > 0).then("user_id"), quantity=pl.lit(1)
+    )
+    events = pl.concat([events, events[[1, 2, -1]]]).drop("row")
+    events.write_csv(tmp_path / "events.csv")
+    return str(tmp_path / "events.csv")
+
+
+def test_check_fails_on_errors_and_says_what_they_are(dirty: str) -> None:
+    result = run(app, ["-q", "check", dirty])
+    assert result.exit_code == 1, result.output
+    assert "963 events" in result.output
+    assert "1 error" in result.output
+    assert "missing-user" in result.output
+    assert run(app, ["-q", "check", dirty, "--fail-on", "never"]).exit_code == 0
+
+
+def test_check_fails_on_warnings_only_if_told_to(dirty: str) -> None:
+    events = pl.read_csv(dirty).drop_nulls("user_id")
+    events.write_csv(dirty)
+    assert run(app, ["-q", "check", dirty]).exit_code == 0
+    assert run(app, ["-q", "check", dirty, "--fail-on", "warning"]).exit_code == 1
+    events.unique().write_csv(dirty)
+    result = run(app, ["-q", "check", dirty, "--fail-on", "warning"])
+    assert result.exit_code == 0, result.output
+
+
+def test_check_prints_nothing_but_json_if_told_to(dirty: str, tmp_path: Path) -> None:
+    page = tmp_path / "pages" / "report.html"
+    result = run(app, ["check", dirty, "--json", "--html", str(page), "--fail-on", "never"])
+    counts = {f["code"]: f["count"] for f in json.loads(result.stdout)["findings"]}
+    assert counts["missing-user"] == 10
+    assert counts["exact-duplicates"] == 3
+    assert "missing-user" in page.read_text(encoding="utf-8")
+
+
+def test_check_masks_users_unless_told_to_show_them(dirty: str) -> None:
+    masked = run(app, ["-q", "check", dirty, "--json"]).stdout
+    shown = run(app, ["-q", "check", dirty, "--json", "--show-users"]).stdout
+    assert '"user_id": "u' in shown
+    assert '"user_id": "user ' in masked
+    assert '"user_id": "user ' not in shown
+
+
+def test_check_reads_the_shops_columns_tables_thresholds_and_zone(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("who,sku,at\nu1,x,2024-01-01 22:00\nu2,y,2024-01-03 22:00\n")
+    (tmp_path / "b.csv").write_text("who,sku,at\nu1,y,2024-01-02 22:00\n")
+    (tmp_path / "catalogue.csv").write_text("sku,brand\nx,\ny,Acme\n")
+    (tmp_path / "users.csv").write_text("who,city\nu1,Ulm\nu1,Jena\n")
+    (tmp_path / "triples.csv").write_text("head,relation,tail\nx,made_by,\n")
+    (tmp_path / "names.yaml").write_text("who: user_id\nsku: item_id\nat: timestamp\n")
+    (tmp_path / "quality.yaml").write_text("missing_share: 0.4\n")
+    arguments = ["-q", "check", str(tmp_path / "[ab].csv"), "--time-zone", "America/New_York"]
+    for option in ("catalogue.csv", "users.csv", "triples.csv"):
+        arguments += [f"--{option.removesuffix('.csv')}", str(tmp_path / option)]
+    arguments += ["--columns", str(tmp_path / "names.yaml")]
+    result = run(app, [*arguments, "--config", str(tmp_path / "quality.yaml")])
+    assert result.exit_code == 1, result.output
+    headline = result.output.splitlines()[0]
+    assert headline.startswith("3 events · 2 catalogue rows · 1 triple · 2 user rows")
+    assert headline.endswith("2024-01-02 to 2024-01-04")
+    for code in ("repeated-user-rows", "malformed-triples", "missing-values"):
+        assert code in result.output
+    (tmp_path / "quality.yaml").write_text("missing_share: 0.6\n")
+    result = run(app, [*arguments, "--config", str(tmp_path / "quality.yaml")])
+    assert "missing-values" not in result.output
+
+
+SHOP_CHECKS = """
+import polars as pl
+from hybridrec.data.quality import quality_check
+
+@quality_check("odd-item", table="events", severity="error", why="it is odd")
+def odd_item(inspection):
+    return pl.col("item_id") == "i01"
+
+@quality_check("even-item", table="events", severity="note", why="it is even")
+def even_item(inspection):
+    return pl.col("item_id") == "i02"
+
+every = [odd_item, even_item]
+threshold = 5
+"""
+
+
+@pytest.fixture
+def shop_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module of checks in the current directory."""
+    (tmp_path / "shop_checks.py").write_text(SHOP_CHECKS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "shop_checks", raising=False)
+
+
+@pytest.mark.usefixtures("shop_checks")
+def test_check_takes_the_shops_own_checks(dataset: Dataset) -> None:
+    dataset.events.write_csv("events.csv")
+    every = run(app, ["-q", "check", "events.csv", "--checks", "shop_checks:every"])
+    assert every.exit_code == 1
+    assert "odd-item" in every.output
+    assert "even-item" in every.output
+    one = run(app, ["-q", "check", "events.csv", "--checks", "shop_checks:even_item"])
+    assert one.exit_code == 0
+    assert "even-item" in one.output
+    assert "odd-item" not in one.output
+
+
+@pytest.mark.usefixtures("shop_checks")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no_such_module:every", "No module named 'no_such_module'"),
+        ("shop_checks:none", "has no attribute 'none'"),
+        ("shop_checks", "give module:name"),
+        ("shop_checks:threshold", "5 is no check and no list of them"),
+    ],
+)
+def test_checks_that_are_none_are_refused(name: str, message: str) -> None:
+    result = run(app, ["-q", "check", "events.csv", "--checks", name])
+    assert result.exit_code == 2
+    assert f"ConfigError: --checks {name}: " in result.output
+    assert message in result.output
+
+
+def test_fit_cleans_and_tells_if_told_to(dirty: str, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("towers: {text: null}\nranker: {epochs: 2}\n")
+    model = str(tmp_path / "model")
+    arguments = ["-q", "fit", dirty, model, "--config", str(tmp_path / "config.yaml")]
+    refused = run(app, arguments)
+    assert refused.exit_code == 2
+    assert "10 rows lack a user" in refused.output
+    fitted = run(app, [*arguments, "--clean"])
+    assert fitted.exit_code == 0, fitted.output
+    assert "missing-user" in fitted.output
+    assert "→ 953" in fitted.output
+    assert "Dataset(950 events" in fitted.output
+
+
+def test_evaluate_cleans_what_is_foretold_of_errors_only(
+    dirty: str, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Dataset] = {}
+
+    def fit(train: Dataset) -> SimpleNamespace:
+        seen["train"] = train
+        config = SimpleNamespace(exclude="none")
+        return SimpleNamespace(config=config, fusion=None, shop=None)
+
+    def compare(fusion: Any, shop: Any, test: Dataset, question: str) -> None:
+        seen["test"] = test
+
+    monkeypatch.setattr("hybridrec.cli._new_recommender", lambda config: SimpleNamespace(fit=fit))
+    monkeypatch.setattr("hybridrec.evaluation.protocols.compare", compare)
+    monkeypatch.setattr("hybridrec.console.print_comparison", lambda frame, question: None)
+    arguments = ["-q", "evaluate", dirty, "--clean", "--test-days", "20", "--min-users", "1"]
+    result = run(app, arguments)
+    assert result.exit_code == 0, result.output
+    known = dataset.events.with_row_index("row").filter(pl.col("row") % 100 > 0)
+    assert dataset.as_of is not None
+    later = known["timestamp"] > dataset.as_of - timedelta(days=20)
+    assert seen["train"].events.height == (~later).sum()
+    assert seen["test"].events.height == later.sum() + 1
+    assert [entry.code for entry in seen["train"].ledger] == ["missing-user", "exact-duplicates"]
+    assert "exact-duplicates" in result.output
+
+
 def test_doctor_names_versions_and_devices() -> None:
     result = run(app, ["doctor"])
     assert result.exit_code == 0
@@ -94,6 +268,12 @@ def test_doctor_names_versions_and_devices() -> None:
         (["recommend", "nowhere", "--user", "u05"], "ArtifactError: nowhere"),
         (["fit", "no-such-set", "out"], "DataError: no public data set 'no-such-set'"),
         (["fit", "missing.csv", "out"], "DataError: events: no file at missing.csv"),
+        (["check", "missing.csv"], "DataError: events: no file at missing.csv"),
+        (["check", "no-such-set"], "DataError: no public data set 'no-such-set'"),
+        (["check", "ml-100k", "--data-dir", "nowhere"], "DataError: ml-100k"),
+        (["check", "ml-100k", "--users", "u.csv"], "ConfigError: 'ml-100k' is no file"),
+        (["check", "e.csv", "--data-dir", "."], "ConfigError: --data-dir is for public sets"),
+        (["check", "e.csv", "--config", "nowhere.yaml"], "ConfigError: cannot read the config"),
     ],
 )
 def test_errors_are_one_line_and_status_2(model: str, arguments: list[str], message: str) -> None:

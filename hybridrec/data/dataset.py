@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import polars as pl
 
+from hybridrec.data import features, privacy, splits
+from hybridrec.data.assembly import assembled
 from hybridrec.data.columns import Columns
 from hybridrec.data.histories import Histories, steps_before_last
 from hybridrec.data.identifiers import IdCodec, IdMap
-from hybridrec.data.sources import read_file, read_frame
+from hybridrec.data.quality.ledger import Ledger
+from hybridrec.data.roles import catalogue_roles, checked_roles
+from hybridrec.data.sources import (
+    ColumnNames,
+    FileSource,
+    Table,
+    given_tables,
+    named_by,
+    read_files,
+    read_frames,
+    read_queries,
+)
 from hybridrec.data.tables import (
     defects,
-    described_items,
     item_titles,
-    renamed,
-    require_columns,
-    with_ids,
-    with_numbers,
 )
-from hybridrec.data.times import with_times
 from hybridrec.errors import DataError
+
+if TYPE_CHECKING:
+    from hybridrec.data.quality import Check, QualityConfig, QualityReport
 
 SECONDS_PER_DAY = 86_400.0
 
@@ -50,6 +60,7 @@ class Dataset:
         user_codec: how user ids are read back.
         item_codec: how item ids are read back.
         declared_roles: what the shop says its columns are; see :mod:`hybridrec.data.roles`.
+        ledger: what :meth:`clean` changed so far.
 
     >>> events = pl.DataFrame({"user_id": ["u1", "u1", "u2"], "item_id": [3, 4, 3]})
     >>> data = Dataset.from_frames(events)
@@ -65,6 +76,7 @@ class Dataset:
     user_codec: IdCodec
     item_codec: IdCodec
     declared_roles: Mapping[str, str] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
 
     @classmethod
     def from_frames(
@@ -74,7 +86,8 @@ class Dataset:
         *,
         triples: Any = None,
         users: Any = None,
-        columns: Mapping[str, str] | None = None,
+        identities: Any = None,
+        columns: ColumnNames = None,
         roles: Mapping[str, str] | None = None,
         time_zone: str = "UTC",
         time_format: str | None = None,
@@ -82,14 +95,20 @@ class Dataset:
         """A dataset from dataframes of any library narwhals knows.
 
         Args:
-            events: at least ``user_id`` and ``item_id``.
+            events: at least ``user_id`` and ``item_id``; or a table for each platform by its name,
+                ``{"web": …, "app": …}``, which puts the names into a column ``platform``.
             catalogue: at least ``item_id``; left out, the items are those of the events, described
                 by the events' own ``title``, ``description``, ``brand`` and ``category``.
             triples: ``head``, ``relation``, ``tail`` and optionally ``head_type``, ``tail_type``,
                 ``tail_name`` and ``timestamp`` (when the fact became known).
             users: ``user_id`` and attributes of the users.
-            columns: the shop's column names → hybridrec's, for all tables,
-                such as ``{"sku": "item_id"}``.
+            identities: ``platform``, ``platform_user_id`` and the ``user_id`` they belong to. Then
+                ``user_id`` in the events is each platform's own: it becomes the user's, as text,
+                or ``web:4711`` where no identity is known. Without identities, one id is one user
+                on all platforms.
+            columns: the shop's column names → hybridrec's, ``{"sku": "item_id"}`` for all tables or
+                ``{"catalogue": {"sku": "item_id"}, "web": {…}}`` for tables and platforms; or a
+                YAML file with that.
             roles: what columns are, where that is not to be inferred: ``{"cost": "ignored"}``;
                 see :mod:`hybridrec.data.roles`.
             time_zone: the zone of times that name none.
@@ -97,85 +116,167 @@ class Dataset:
 
         Raises:
             DataError: a missing column, an empty table, a column of ids, times or numbers that
-                holds none, ids of two types. Single rows that cannot be read are kept for
-                :meth:`check` to name.
+                holds none, ids of two types, identities that contradict each other, a mapping of
+                columns that no table has, a role that a column cannot take on. Single rows that
+                cannot be read are kept for :meth:`check` to name.
         """
-        names = dict(columns or {})
-        timed = partial(with_times, time_zone=time_zone, time_format=time_format)
-        event_table = _read(events, "events", names, Columns.USER, Columns.ITEM)
-        event_table, user_codec = with_ids(event_table, Columns.USER)
-        event_table, item_codec = with_ids(event_table, Columns.ITEM)
-        if Columns.TIMESTAMP in event_table.columns:
-            event_table = timed(event_table, "events")
-            event_table = event_table.sort(Columns.TIMESTAMP, maintain_order=True)
-        event_table = with_numbers(event_table, "events")
-
-        if catalogue is None:
-            event_table, item_table = described_items(event_table)
-        else:
-            item_table = _read(catalogue, "catalogue", names, Columns.ITEM)
-            item_table = _same_ids(item_table, "catalogue", Columns.ITEM, item_codec)
-            item_table = with_numbers(item_table, "catalogue")
-            for moment in (Columns.AVAILABLE_FROM, Columns.AVAILABLE_TO):
-                if moment in item_table.columns:
-                    item_table = timed(item_table, "catalogue", moment)
-
-        triple_table = user_table = None
-        if triples is not None:
-            parts = (Columns.HEAD, Columns.RELATION, Columns.TAIL)
-            triple_table = _read(triples, "triples", names, *parts)
-            if Columns.TIMESTAMP in triple_table.columns:
-                triple_table = timed(triple_table, "triples")
-        if users is not None:
-            user_table = _read(users, "users", names, Columns.USER)
-            user_table = _same_ids(user_table, "users", Columns.USER, user_codec)
-        as_of = _last_moment(event_table)
-        return cls(
-            event_table,
-            item_table,
-            triple_table,
-            user_table,
-            as_of,
-            user_codec,
-            item_codec,
-            dict(roles or {}),
+        given = given_tables(
+            events, catalogue=catalogue, triples=triples, users=users, identities=identities
         )
+        tables = named_by(columns, read_frames(given))
+        return cls._of_tables(tables, roles, time_zone, time_format)
 
     @classmethod
     def from_files(
         cls,
-        events: str | Path,
-        catalogue: str | Path | None = None,
+        events: FileSource | Mapping[str, FileSource],
+        catalogue: FileSource | None = None,
         *,
-        triples: str | Path | None = None,
-        users: str | Path | None = None,
-        columns: Mapping[str, str] | None = None,
+        triples: FileSource | None = None,
+        users: FileSource | None = None,
+        identities: FileSource | None = None,
+        columns: ColumnNames = None,
         roles: Mapping[str, str] | None = None,
         time_zone: str = "UTC",
         time_format: str | None = None,
     ) -> Dataset:
-        """A dataset from Parquet, CSV, TSV or JSON-lines files; see :meth:`from_frames`."""
-        return cls.from_frames(
-            read_file(events, "events"),
-            None if catalogue is None else read_file(catalogue, "catalogue"),
-            triples=None if triples is None else read_file(triples, "triples"),
-            users=None if users is None else read_file(users, "users"),
-            columns=columns,
-            roles=roles,
-            time_zone=time_zone,
-            time_format=time_format,
-        )
+        """A dataset from files: Parquet, CSV, TSV and JSON lines, the text ones also packed.
 
-    @classmethod
-    def load(cls, name: str) -> Dataset:
-        """A public data set by name; the one known so far is ``complete-journey``.
+        Each table is a file, a pattern such as ``events/*.parquet`` or a list of those; packed
+        files end with ``.gz`` or ``.zst``. Columns of CSV and TSV are numbers where every value is
+        one; ids stay text where one of them, such as ``00123``, is not written as integers are.
+        Rows that are too short lack their last values. All else is as in :meth:`from_frames`.
 
         Raises:
-            DataError: an unknown name, or a data set whose package is not installed.
+            DataError: a file that is missing or cannot be read, by its name and the line that is
+                to blame; and as :meth:`from_frames`.
+        """
+        given = given_tables(
+            events, catalogue=catalogue, triples=triples, users=users, identities=identities
+        )
+        tables = read_files(given, columns, times_as_text=time_format is not None)
+        return cls._of_tables(tables, roles, time_zone, time_format)
+
+    @classmethod
+    def from_sql(
+        cls,
+        url: str,
+        events: str | Mapping[str, str],
+        catalogue: str | None = None,
+        *,
+        triples: str | None = None,
+        users: str | None = None,
+        identities: str | None = None,
+        columns: ColumnNames = None,
+        roles: Mapping[str, str] | None = None,
+        time_zone: str = "UTC",
+        time_format: str | None = None,
+    ) -> Dataset:
+        """A dataset from the queries of a database; needs ``pip install 'hybridrec[sql]'``.
+
+        Each table is a query, such as ``events="select * from orders"``. All else is as in
+        :meth:`from_frames`.
+
+        Args:
+            url: ``duckdb:///shop.duckdb`` (four slashes before an absolute path),
+                ``sqlite:///shop.db``, ``postgresql://user:password@host/shop``, or another that
+                SQLAlchemy has a driver for.
+            events: as in :meth:`from_frames`, each table a query; so are those that follow.
+            catalogue: a query.
+            triples: a query.
+            users: a query.
+            identities: a query.
+            columns: as in :meth:`from_frames`.
+            roles: as in :meth:`from_frames`.
+            time_zone: as in :meth:`from_frames`.
+            time_format: as in :meth:`from_frames`.
+
+        Raises:
+            DataError: a database that is not there or that no installed package reads, a query
+                that fails; and as :meth:`from_frames`.
+        """
+        given = given_tables(
+            events, catalogue=catalogue, triples=triples, users=users, identities=identities
+        )
+        tables = named_by(columns, read_queries(url, given))
+        return cls._of_tables(tables, roles, time_zone, time_format)
+
+    @classmethod
+    def _of_tables(
+        cls,
+        tables: Mapping[str, Table],
+        roles: Mapping[str, str] | None,
+        time_zone: str,
+        time_format: str | None,
+    ) -> Dataset:
+        parts = assembled(tables, time_zone=time_zone, time_format=time_format)
+        others = parts.events, parts.user_attributes
+        return cls(*parts, checked_roles(roles, parts.catalogue, *others))
+
+    @classmethod
+    def load(cls, name: str, *, data_dir: str | Path | None = None) -> Dataset:
+        """A public data set by name; :data:`hybridrec.data.public.SETS` holds them all.
+
+        Args:
+            name: such as ``complete-journey``, which a package brings, or ``ml-100k``, whose files
+                lie in the folder ``ml-100k`` of ``data_dir``.
+            data_dir: the folder of all public sets; the environment variable ``HYBRIDREC_DATA``
+                when left out.
+
+        Raises:
+            DataError: an unknown name, a package that is not installed, or files that are missing
+                or are not those that all published figures were measured on.
         """
         from hybridrec.data import public
 
-        return public.load(name)
+        return public.load(name, data_dir)
+
+    def check(
+        self,
+        checks: Sequence[Check] = (),
+        *,
+        config: QualityConfig | None = None,
+        n_examples: int = 5,
+        show_users: bool = False,
+    ) -> QualityReport:
+        """Says what is wrong with the data, why it matters and what :meth:`clean` would do.
+
+        Args:
+            checks: the shop's own checks, after those that come with the library; see
+                :func:`hybridrec.data.quality.quality_check`.
+            config: thresholds; the defaults when ``None``.
+            n_examples: rows shown with each finding.
+            show_users: whether examples show user ids; they are masked otherwise.
+        """
+        from hybridrec.data.quality import CHECKS
+        from hybridrec.data.quality.inspecting import check
+
+        every = (*CHECKS, *checks)
+        return check(self, every, config, n_examples=n_examples, show_users=show_users)
+
+    def clean(
+        self,
+        fixes: Sequence[str] | None = None,
+        *,
+        without: Sequence[str] = (),
+        checks: Sequence[Check] = (),
+        config: QualityConfig | None = None,
+    ) -> Dataset:
+        """Applies the fixes of what :meth:`check` finds; :attr:`ledger` says what they changed.
+
+        Args:
+            fixes: the codes of findings to mend; when ``None`` those mended by default.
+            without: codes to leave as they are.
+            checks: the shop's own checks, as for :meth:`check`.
+            config: thresholds and choices; the defaults when ``None``.
+
+        Raises:
+            DataError: a code without a fix, or a fix that would leave no event or no item.
+        """
+        from hybridrec.data.quality import CHECKS
+        from hybridrec.data.quality.inspecting import clean
+
+        return clean(self, fixes, without=without, checks=(*CHECKS, *checks), config=config)
 
     def sound(self) -> Self:
         """This dataset, once it is certain that models can read it.
@@ -223,6 +324,21 @@ class Dataset:
         """A name for every item, for people: its title, or its id where it has none."""
         return item_titles(self.catalogue)
 
+    @cached_property
+    def roles(self) -> pl.DataFrame:
+        """What each column of the catalogue is: declared, or inferred and why.
+
+        Returns:
+            ``column``, ``role``, ``declared`` (bool) and ``reason``; the roles are listed in
+            :mod:`hybridrec.data.roles`.
+
+        >>> events = pl.DataFrame({"user_id": ["u1"], "item_id": [3]})
+        >>> catalogue = pl.DataFrame({"item_id": [3, 4], "price": [1.5, 2.5]})
+        >>> Dataset.from_frames(events, catalogue).roles.row(1)
+        ('price', 'money', False, 'name says money and all values are numbers')
+        """
+        return catalogue_roles(self.catalogue, self.declared_roles)
+
     def histories(self, strengths: Mapping[str, float] | None = None) -> Histories:
         """Every user's events, oldest first.
 
@@ -264,51 +380,295 @@ class Dataset:
 
         Raises:
             DataError: no times in the data, or a moment that leaves one side empty.
+
+        >>> days = [datetime(2024, 1, day) for day in (1, 2, 3)]
+        >>> events = pl.DataFrame({"user_id": "u", "item_id": ["a", "b", "c"], "timestamp": days})
+        >>> train, test = Dataset.from_frames(events).split_by_time(at=datetime(2024, 1, 2))
+        >>> train.events["item_id"].to_list(), test.events["item_id"].to_list()
+        (['a', 'b'], ['c'])
         """
-        self.sound()
-        if self.as_of is None:
-            raise DataError("the events have no timestamp; use split_leave_last_out(n=1)")
-        if (test_days is None) == (at is None):
-            raise DataError("give either test_days or at, not both and not neither")
-        if at is None:
-            at = self.as_of - timedelta(days=float(test_days or 0.0))
-        elif at.tzinfo is None:
-            at = at.replace(tzinfo=UTC)
-        at = at.astimezone(UTC)
-        before = pl.col(Columns.TIMESTAMP) <= at
-        train, test = self.events.filter(before), self.events.filter(~before)
-        if train.is_empty() or test.is_empty():
-            raise DataError(
-                f"a split at {at:%Y-%m-%d %H:%M} leaves one side empty; "
-                f"the events run from {self.since:%Y-%m-%d} to {self.as_of:%Y-%m-%d}"
-            )
-        triples = self.triples
-        if triples is not None and Columns.TIMESTAMP in triples.columns:
-            triples = triples.filter(pl.col(Columns.TIMESTAMP).fill_null(at) <= at)
-        return (
-            replace(self, events=train, triples=triples, as_of=at),
-            replace(self, events=test),
-        )
+        return splits.split_by_time(self, test_days, at)
 
     def split_leave_last_out(self, n: int = 1) -> tuple[Dataset, Dataset]:
         """Each user's last ``n`` events, and everything before them.
 
-        Users with ``n`` events or fewer stay whole in the first part.
+        Users with ``n`` events or fewer stay whole in the first part. With times, one user's last
+        events may be older than what another's first part holds: use :meth:`split_by_time` where
+        that matters.
+
+        Returns:
+            ``(train, test)``; ``train`` speaks for the moment of its own last event.
 
         Raises:
             DataError: ``n`` below 1, or nobody has more than ``n`` events.
+
+        >>> events = pl.DataFrame({"user_id": ["u", "v", "u"], "item_id": ["a", "a", "b"]})
+        >>> train, test = Dataset.from_frames(events).split_leave_last_out(n=1)
+        >>> test.events.rows()
+        [('u', 'b')]
         """
-        if n < 1:
-            raise DataError(f"n={n}: leave at least one event out")
-        self.sound()
-        later = pl.int_range(pl.len(), dtype=pl.Int64).reverse().over(Columns.USER)
-        last = (later < n) & (pl.len().over(Columns.USER) > n)
-        marked = self.events.with_columns(last.alias("_last"))
-        train = marked.filter(~pl.col("_last")).drop("_last")
-        test = marked.filter(pl.col("_last")).drop("_last")
-        if test.is_empty():
-            raise DataError(f"n={n}: no user has more than {n} events")
-        return replace(self, events=train), replace(self, events=test)
+        return splits.split_leave_last_out(self, n)
+
+    def rolling_origins(
+        self, test_days: float, n: int, step_days: float | None = None
+    ) -> Iterator[tuple[Dataset, Dataset]]:
+        """Several splits by time, oldest first: how a model would have done again and again.
+
+        The last test window ends with the data; each earlier one lies ``step_days`` before.
+
+        Args:
+            test_days: the length of each test window.
+            n: how many splits.
+            step_days: days from one moment to the next; those of a window when ``None``, so that
+                windows touch and do not overlap.
+
+        Returns:
+            ``(train, test)`` of each moment, made as they are asked for: everything up to the
+            moment, and the ``test_days`` after it. Each speaks for its own end.
+
+        Raises:
+            DataError: no times in the data, no positive length, or a window without events.
+
+        >>> days = [datetime(2024, 1, day) for day in (1, 2, 3)]
+        >>> events = pl.DataFrame({"user_id": "u", "item_id": ["a", "b", "c"], "timestamp": days})
+        >>> for train, test in Dataset.from_frames(events).rolling_origins(test_days=1, n=2):
+        ...     print(train.events["item_id"].to_list(), test.events["item_id"].to_list())
+        ['a'] ['b']
+        ['a', 'b'] ['c']
+        """
+        return splits.rolling_origins(self, test_days, n, step_days)
+
+    def split_new_users(
+        self,
+        test_days: float | None = None,
+        *,
+        at: datetime | None = None,
+        share: float | None = None,
+        seed: int = 0,
+    ) -> tuple[Dataset, Dataset]:
+        """Users whom training never saw apart from the others.
+
+        With a moment, ``train`` is everything up to it and ``test`` the later events of users who
+        have none before; later events of known users are in neither. With a share, ``test`` is
+        every event of the users drawn. Each user is drawn by itself: the draw changes neither with
+        the order of rows nor as users come and go, and the share holds on average.
+
+        Args:
+            test_days: the moment lies this many days before the end of the data; or
+            at: the moment itself (UTC when it names no zone); or
+            share: how much of the users is held out, above 0 and below 1.
+            seed: draws the users of the share.
+
+        Returns:
+            ``(train, test)`` without a user in common.
+
+        Raises:
+            DataError: not one of the three, a moment without times in the data, or one side empty.
+
+        >>> days = [datetime(2024, 1, day) for day in (1, 2, 3)]
+        >>> events = pl.DataFrame({"user_id": ["u", "u", "v"], "item_id": "a", "timestamp": days})
+        >>> train, test = Dataset.from_frames(events).split_new_users(at=datetime(2024, 1, 1))
+        >>> test.users.values
+        ['v']
+        """
+        return splits.split_new(self, Columns.USER, test_days, at, share, seed)
+
+    def split_cold_items(
+        self,
+        test_days: float | None = None,
+        *,
+        at: datetime | None = None,
+        share: float | None = None,
+        seed: int = 0,
+    ) -> tuple[Dataset, Dataset]:
+        """Items that nobody met in training apart from the others.
+
+        As :meth:`split_new_users`, for items. Both parts keep the whole catalogue: the items of
+        ``test`` are known products without a history.
+
+        Args:
+            test_days: the moment lies this many days before the end of the data; or
+            at: the moment itself (UTC when it names no zone); or
+            share: how much of the items with events is held out, above 0 and below 1.
+            seed: draws the items of the share.
+
+        Returns:
+            ``(train, test)`` whose events have no item in common.
+
+        Raises:
+            DataError: not one of the three, a moment without times in the data, or one side empty.
+
+        >>> days = [datetime(2024, 1, day) for day in (1, 2, 3)]
+        >>> events = pl.DataFrame({"user_id": "u", "item_id": ["a", "b", "a"], "timestamp": days})
+        >>> train, test = Dataset.from_frames(events).split_cold_items(at=datetime(2024, 1, 1))
+        >>> test.events["item_id"].to_list()
+        ['b']
+        >>> train.items.values
+        ['a', 'b']
+        """
+        return splits.split_new(self, Columns.ITEM, test_days, at, share, seed)
+
+    def split_by_group(self, column: str, test: Collection[Hashable]) -> tuple[Dataset, Dataset]:
+        """The events of some groups apart from all others.
+
+        The groups are the values of one column: of the events (such as the ``part`` that a public
+        set comes with) or else of the users, whose events then stay together. The moments of the
+        two parts may overlap.
+
+        Args:
+            column: a column of ``events`` or of ``user_attributes``.
+            test: the groups held out.
+
+        Returns:
+            ``(train, test)``; events and users without a group are in ``train``, which speaks for
+            the moment of its own last event.
+
+        Raises:
+            DataError: no such column, groups that do not occur, or one side empty.
+
+        >>> events = pl.DataFrame({"user_id": "u", "item_id": ["a", "b"], "part": ["fit", "test"]})
+        >>> train, test = Dataset.from_frames(events).split_by_group("part", test=["test"])
+        >>> test.events.rows()
+        [('u', 'b', 'test')]
+        """
+        return splits.split_by_group(self, column, test)
+
+    def popularity(
+        self,
+        as_of: datetime | None = None,
+        window_days: float | None = None,
+        half_life_days: float | None = None,
+    ) -> pl.DataFrame:
+        """How often each item was met up to a moment, the most popular first.
+
+        Args:
+            as_of: later events do not count; the data's own moment when ``None``, and never
+                behind it.
+            window_days: only the events of so many days before the moment.
+            half_life_days: the age at which an event weighs half.
+
+        Returns:
+            ``item_id``, ``events``, ``users`` (different ones) and ``weight``: the events, older
+            ones decayed. Items that nobody met are not in it.
+
+        Raises:
+            DataError: a moment behind the data, no positive number of days, or settings of time
+                for data without times.
+
+        >>> days = [datetime(2024, 1, day) for day in (1, 2, 3)]
+        >>> events = pl.DataFrame({"user_id": "u", "item_id": ["a", "a", "b"], "timestamp": days})
+        >>> data = Dataset.from_frames(events)
+        >>> data.popularity(half_life_days=1).rows()
+        [('b', 1, 1, 1.0), ('a', 2, 1, 0.75)]
+        >>> data.popularity(as_of=datetime(2024, 1, 2)).rows()
+        [('a', 2, 1, 2.0)]
+        """
+        return features.popularity(self, as_of, window_days, half_life_days)
+
+    def prices_seen(self, as_of: datetime | None = None) -> pl.DataFrame:
+        """What was paid for each item up to a moment, by the ``price`` of the events.
+
+        Args:
+            as_of: as :meth:`popularity`.
+
+        Returns:
+            ``item_id``, ``last``, ``lowest``, ``median`` and ``highest`` price, and ``last_seen``,
+            the time of the last one (null without times); items without a price are not in it.
+
+        Raises:
+            DataError: the events have no prices, or the moment lies behind the data.
+
+        >>> events = pl.DataFrame({"user_id": "u", "item_id": "a", "price": [2.0, 4.0, 3.0]})
+        >>> Dataset.from_frames(events).prices_seen().rows()
+        [('a', 3.0, 2.0, 3.0, 4.0, None)]
+        """
+        return features.prices_seen(self, as_of)
+
+    def co_purchases(
+        self,
+        as_of: datetime | None = None,
+        window_days: float | None = None,
+        min_count: int = 2,
+        *,
+        kinds: Collection[str] | None = ("purchase",),
+        max_session_items: int = 100,
+    ) -> pl.DataFrame:
+        """Pairs of items bought together up to a moment, the most frequent first.
+
+        Together is: by one user in one session, where the events have ``session_id``; what has
+        none, by one user in the window.
+
+        Args:
+            as_of: as :meth:`popularity`.
+            window_days: as :meth:`popularity`.
+            min_count: sessions that a pair must share.
+            kinds: the kinds of event that are purchases, where the events have ``event``; ``None``
+                for all.
+            max_session_items: sessions with more different items are left out: they are no single
+                purchase, and their pairs grow with the square.
+
+        Returns:
+            Each pair once, ``item_id`` before ``other_item_id``: ``count`` is the sessions they
+            share, ``support`` their share of all sessions, ``lift`` how many times more than if
+            the two were bought independently.
+
+        Raises:
+            DataError: a moment behind the data, no event of these kinds, a setting out of range.
+
+        >>> events = pl.DataFrame(
+        ...     {"user_id": ["u", "u", "v", "v", "w"], "item_id": ["a", "b", "b", "a", "c"]}
+        ... )
+        >>> Dataset.from_frames(events).co_purchases().rows()
+        [('a', 'b', 2, 0.666..., 1.5)]
+        """
+        return features.co_purchases(self, as_of, window_days, min_count, kinds, max_session_items)
+
+    def pseudonymise(self, key: bytes | str) -> Dataset:
+        """This dataset with pseudonyms for user ids and without columns declared ``personal``.
+
+        A pseudonym is 32 hexadecimal characters of the HMAC-SHA256 of the id: the same id under
+        the same key is always the same pseudonym, so that tables and later deliveries still meet.
+        Nobody without the key can compute or try out ids. Whoever has the key can, so keep it
+        apart from the data. It does not hide what users did: unusual events, times and
+        attributes may still give a person away (see :meth:`k_anonymity`), and so may names in
+        columns that are not declared, in session ids or in triples.
+
+        Args:
+            key: at least 16 bytes that nobody can guess; text is taken as UTF-8.
+
+        Returns:
+            The same rows in the same order; ids of users are strings.
+
+        Raises:
+            DataError: a shorter key, or ``item_id`` or ``timestamp`` declared personal.
+
+        >>> events = pl.DataFrame({"user_id": ["ann", "bob"], "item_id": "a", "phone": "555"})
+        >>> data = Dataset.from_frames(events, roles={"phone": "personal"})
+        >>> data.pseudonymise("a key that is no secret").events.columns
+        ['user_id', 'item_id']
+        """
+        return privacy.pseudonymise(self, key)
+
+    def k_anonymity(self, columns: Sequence[str] | None = None, k: int = 5) -> privacy.KAnonymity:
+        """Whether every combination of user attributes is shared by at least ``k`` users.
+
+        Numbers and dates are combined as they are: round them first.
+
+        Args:
+            columns: attributes that somebody could know of a person; all of the user table that
+                are not declared ``personal`` when ``None``.
+            k: how many users are to share each combination.
+
+        Raises:
+            DataError: no table of users, no such attribute, ``k`` below 1.
+
+        >>> events = pl.DataFrame({"user_id": ["u", "v", "w"], "item_id": "a"})
+        >>> users = pl.DataFrame({"user_id": ["u", "v", "w"], "town": ["Ulm", "Ulm", "Bonn"]})
+        >>> found = Dataset.from_frames(events, users=users).k_anonymity(k=2)
+        >>> found.holds, found.users_below, found.groups.rows()
+        (False, 1, [('Bonn', 1)])
+        """
+        return privacy.k_anonymity(self, columns, k)
 
     def keep_items(self, min_users: int) -> Dataset:
         """Only the items that at least ``min_users`` users met, in both tables and the triples.
@@ -346,25 +706,3 @@ def _names_item(
     default = "item" if side == "head" else ""
     typed = pl.col(f"{side}_type") if f"{side}_type" in triples.columns else pl.lit(default)
     return (typed.fill_null(default) == "item") & pl.col(side).cast(pl.String).is_in(gone.implode())
-
-
-def _read(table: Any, name: str, columns: Mapping[str, str], *needed: str) -> pl.DataFrame:
-    frame = renamed(read_frame(table, name), columns)
-    require_columns(frame, name, *needed)
-    return frame
-
-
-def _same_ids(frame: pl.DataFrame, table: str, column: str, codec: IdCodec) -> pl.DataFrame:
-    frame, found = with_ids(frame, column)
-    if found != codec:
-        raise DataError(
-            f"{column.removesuffix('_id')} ids are of type {codec.name} in the events and "
-            f"{found.name} in the {table}; give both the same type"
-        )
-    return frame
-
-
-def _last_moment(events: pl.DataFrame) -> datetime | None:
-    last = events[Columns.TIMESTAMP].max() if Columns.TIMESTAMP in events.columns else None
-    assert last is None or isinstance(last, datetime)
-    return last

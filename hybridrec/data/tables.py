@@ -8,6 +8,7 @@ import polars as pl
 
 from hybridrec.data.columns import Columns, as_given
 from hybridrec.data.identifiers import IdCodec, normalise_ids
+from hybridrec.data.times import blank_as_null
 from hybridrec.errors import DataError, examples
 
 
@@ -61,7 +62,7 @@ def with_ids(frame: pl.DataFrame, column: str) -> tuple[pl.DataFrame, IdCodec]:
     """
     ids, codec = normalise_ids(frame[column])
     if ids.dtype == pl.String:
-        ids = pl.select(pl.when(ids.str.contains(r"\S")).then(ids)).to_series()
+        ids = blank_as_null(ids)
     return frame.with_columns(ids.alias(column)), codec
 
 
@@ -84,6 +85,8 @@ def with_numbers(frame: pl.DataFrame, table: str) -> pl.DataFrame:
             )
         if given.dtype.is_float():
             given = given.fill_nan(None)  # how pandas writes null
+        elif given.dtype == pl.String:
+            given = blank_as_null(given)
         read = given.cast(pl.Float64, strict=False)
         read = pl.select(pl.when(read.is_finite()).then(read)).to_series().alias(column)
         unread = read.is_null() & given.is_not_null()
@@ -113,13 +116,13 @@ def described_items(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     if not described:
         return events, known.select(pl.col(Columns.ITEM).unique(maintain_order=True))
     rows = known.group_by(Columns.ITEM, *described, maintain_order=True).agg(pl.len().alias("_n"))
-    first = pl.int_range(pl.len()).first().over(Columns.ITEM)
-    rows = rows.with_columns(first.alias("_item"))
+    rows = rows.with_row_index("_row")
     blank = pl.all_horizontal(pl.col(described).is_null())
     several = pl.len().over(Columns.ITEM) > 1
+    rows = rows.with_columns(pl.col("_row").min().over(Columns.ITEM).alias("_item"))
     rows = rows.filter(~(blank & several))  # a row that says nothing does not contradict
-    rows = rows.sort("_item", -pl.col("_n"), maintain_order=True)
-    return events.drop(described), rows.drop("_n", "_item")
+    rows = rows.sort("_item", "_n", descending=[False, True], maintain_order=True)
+    return events.drop(described), rows.drop("_row", "_n", "_item")
 
 
 def key_columns(events: pl.DataFrame) -> list[str]:

@@ -48,6 +48,8 @@ def with_times(
     given = frame[column]
     if given.dtype.is_float():
         given = given.fill_nan(None)  # how pandas writes null
+    elif given.dtype == pl.String:
+        given = blank_as_null(given)
     parsed = _parsed(given, table, time_zone, time_format)
     unread = parsed.is_null() & given.is_not_null()
     if 2 * unread.sum() > given.len() - given.null_count():
@@ -61,6 +63,11 @@ def with_times(
     if unread.any() or _several_zones(given):
         return frame.with_columns(given.cast(pl.String).alias(as_given(column)))
     return frame
+
+
+def blank_as_null(text: pl.Series) -> pl.Series:
+    """The strings, those without a visible character null."""
+    return pl.select(pl.when(text.str.contains(r"\S")).then(text)).to_series().alias(text.name)
 
 
 def _parsed(given: pl.Series, table: str, time_zone: str, time_format: str | None) -> pl.Series:
@@ -83,8 +90,13 @@ def _parsed(given: pl.Series, table: str, time_zone: str, time_format: str | Non
 def _from_text(given: pl.Series, table: str, time_zone: str, time_format: str | None) -> pl.Series:
     text = given.str.strip_chars()
     if time_format is not None:
-        read = text.str.to_datetime(time_format, time_unit="us", strict=False, ambiguous="earliest")
+        try:
+            read = text.str.to_datetime(time_format, time_unit="us", strict=False)
+        except pl.exceptions.PolarsError as error:
+            raise DataError(f"{table}: no time format {time_format!r}: {error}") from error
         return _in_utc(read, table, time_zone)
+    # "10:30 +02:00" and "10:30 UTC" are "10:30+02:00" and "10:30Z" to polars
+    text = text.str.replace(r"(\d)\s+([+-]\d{2}:?\d{2}|Z)$", "$1$2").str.replace(r"\s*UTC$", "Z")
     zoned = text.str.contains(OFFSET).fill_null(False)
     aware = _read_by_shape(text.filter(zoned))
     naive = _in_utc(_read_by_shape(text.filter(~zoned)), table, time_zone)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import tempfile
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
@@ -12,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hybridrec.errors import RequestError
-from hybridrec.explain.drawing import Axis, Scale, decimals_for, written
+from hybridrec.explain.drawing import Scale
 from hybridrec.explain.evidence import GraphPath, PastItem
 from hybridrec.explain.narrative import Language
 from hybridrec.explain.words import WORDS
+from hybridrec.pages import Axis, decimals_for, templates, write_in_one_step, written
 
 if TYPE_CHECKING:
     from hybridrec.explain.explanation import Explanation
@@ -127,15 +126,7 @@ def write_report(
         users=[(page, _lists(page)) for page in pages],
         accuracy=[(table.title, _plots(table)) for table in accuracy],
     )
-    _write_in_one_step(Path(path), html)
-
-
-def _write_in_one_step(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as aside:
-        complete = Path(aside) / path.name
-        complete.write_text(text, encoding="utf-8")
-        complete.replace(path)
+    write_in_one_step(Path(path), html)
 
 
 def _lists(page: UserPage) -> list[tuple[str, list[Explanation], Scale]]:
@@ -262,13 +253,7 @@ def _words(language: Language) -> Mapping[str, Any]:
     return WORDS[language]
 
 
-_TEMPLATES = Environment(
-    loader=PackageLoader("hybridrec.explain", "."),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES = templates("hybridrec.explain")
 _TEMPLATES.globals["reasons"] = _reasons
 _TEMPLATES.globals["steps"] = _steps
 _TEMPLATES.filters["percent"] = _percent

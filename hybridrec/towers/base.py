@@ -13,6 +13,7 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from hybridrec.arrays import FloatArray, IntArray, NamedArrays
+from hybridrec.data.columns import Columns
 from hybridrec.data.histories import Histories
 from hybridrec.errors import NotFittedError
 from kg import KnowledgeGraph
@@ -26,11 +27,13 @@ class TrainingData:
         histories: who met what, and how long ago.
         catalogue: one row an item, in the order of the item rows.
         graph: the knowledge graph, or ``None`` where the catalogue has no attributes.
+        text_columns: the catalogue's columns of text, in the order they are read.
     """
 
     histories: Histories
     catalogue: pl.DataFrame
     graph: KnowledgeGraph | None
+    text_columns: tuple[str, ...] = Columns.TEXT
 
 
 class Tower(ABC):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,11 +18,13 @@ from hybridrec.arrays import DoubleArray, FloatArray, IntArray, NamedArrays
 from hybridrec.config import TextConfig
 from hybridrec.data.columns import Columns
 from hybridrec.data.histories import Histories
+from hybridrec.data.texts import PART_SEPARATOR, text_parts
 from hybridrec.devices import resolve_device
 from hybridrec.errors import DataError
 from hybridrec.progress import track
 from hybridrec.schedules import warmup_cosine
 from hybridrec.towers.base import HistoryMeanTower, TrainingData
+from hybridrec.towers.text_augmentation import Synonyms, text_variants
 from hybridrec.towers.text_encoder import TextEncoder
 from kg import KnowledgeGraph
 
@@ -31,8 +35,10 @@ class TextTower(HistoryMeanTower):
     The encoder is fine-tuned contrastively (multiple negatives ranking, Henderson et al. 2017) on
     pairs of texts whose items users met close together: of all texts in the batch, tell the one
     that belongs. Scores are corrected for how often a text is drawn, so that popular ones are not
-    pushed away, and equal texts are no negatives of each other. Embeddings are centred on the
-    catalogue's mean, which all of a shop's texts share.
+    pushed away, and equal texts are no negatives of each other. Where the settings ask for it,
+    altered copies stand in for texts at random, and count as the texts they are made from.
+    Embeddings are of the texts as they are, centred on the catalogue's mean, which all of a shop's
+    texts share.
     """
 
     name: ClassVar[str] = "text"
@@ -45,7 +51,8 @@ class TextTower(HistoryMeanTower):
         self._encoder: TextEncoder | None = None
         self._trained: dict[str, Tensor] = {}
         self._mean: FloatArray | None = None
-        self._lower_states: tuple[list[str], list[Tensor]] | None = None
+        self._text_columns: tuple[str, ...] = Columns.TEXT
+        self._lower_states: dict[str, Tensor] = {}
         self.losses: list[float] = []
         """Training loss of every step of the latest fit."""
 
@@ -55,16 +62,21 @@ class TextTower(HistoryMeanTower):
         Raises:
             DataError: if the catalogue has no text.
         """
-        texts = item_texts(data.catalogue)
-        distinct, text_of_item = np.unique(np.array(texts, dtype=object), return_inverse=True)
-        states = self._frozen_states(distinct.tolist())
+        self._text_columns = data.text_columns
+        texts = np.array(item_texts(data.catalogue, data.text_columns), dtype=object)
+        distinct, first, text_of_item = np.unique(texts, return_index=True, return_inverse=True)
         steps = self.config.steps if not self._trained else self.config.steps // 2
         pairs = paired_texts(
             data.histories, text_of_item, self.config.pair_window, self.config.pair_min_count
         )
-        if steps and pairs.chances.size >= self.config.batch_size:
-            self._fine_tune(states, pairs, steps)
-        embeddings = self.encoder.encode_states(states)[text_of_item]
+        if not steps or pairs.chances.size < self.config.batch_size:
+            states = self._frozen_states(distinct.tolist())
+        else:
+            paired = np.unique(pairs.texts)
+            altered = self._altered(data.catalogue[first[paired]])
+            states = self._frozen_states([*distinct, *chain.from_iterable(altered)])
+            self._fine_tune(states, pairs, text_versions(paired, altered, distinct.size), steps)
+        embeddings = self.encoder.encode_states(states[: distinct.size])[text_of_item]
         self._mean = embeddings.mean(axis=0)
         self._item_embeddings = self._centred(embeddings)
         return self
@@ -88,7 +100,7 @@ class TextTower(HistoryMeanTower):
     ) -> FloatArray:
         """Embeddings of new items from their words; see :meth:`Tower.embed_items`."""
         embeddings = super().embed_items(catalogue, graph, entities)
-        texts = _joined_texts(catalogue)
+        texts = _joined_texts(catalogue, self._text_columns)
         filled = np.flatnonzero([text != "" for text in texts])
         if filled.size:
             encoded = self.encoder.encode([texts[row] for row in filled])
@@ -100,6 +112,8 @@ class TextTower(HistoryMeanTower):
         arrays: NamedArrays = {"item_embeddings": self.item_embeddings}
         assert self._mean is not None
         arrays["mean"] = self._mean
+        columns = json.dumps(self._text_columns, ensure_ascii=False)
+        arrays["text_columns"] = np.frombuffer(columns.encode(), dtype=np.uint8)
         arrays |= {f"encoder.{name}": value.numpy() for name, value in self._trained.items()}
         return arrays
 
@@ -107,6 +121,7 @@ class TextTower(HistoryMeanTower):
         """Takes on a saved :meth:`state`; the encoder is loaded only when new texts come."""
         self._item_embeddings = np.asarray(arrays["item_embeddings"])
         self._mean = np.asarray(arrays["mean"])
+        self._text_columns = tuple(json.loads(arrays["text_columns"].tobytes()))
         self._trained = {
             name.removeprefix("encoder."): torch.from_numpy(np.array(value))
             for name, value in arrays.items()
@@ -123,12 +138,25 @@ class TextTower(HistoryMeanTower):
 
     def _frozen_states(self, texts: list[str]) -> list[Tensor]:
         """What the frozen layers make of the texts; kept, for a refit reads the same texts."""
-        if self._lower_states is None or self._lower_states[0] != texts:
-            encoder = self.encoder
-            self._lower_states = (texts, encoder.lower(encoder.tokens(texts)))
-        return self._lower_states[1]
+        known = self._lower_states
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        computed = self.encoder.lower(self.encoder.tokens(new)) if new else []
+        known = known | dict(zip(new, computed, strict=True))
+        self._lower_states = {text: known[text] for text in texts}
+        return [known[text] for text in texts]
 
-    def _fine_tune(self, states: list[Tensor], pairs: TextPairs, steps: int) -> None:
+    def _altered(self, rows: pl.DataFrame) -> list[list[str]]:
+        """Altered copies of the text of every row, as many of each as the settings ask for."""
+        settings = self.config.augmentation
+        if settings is None:
+            return [[]] * rows.height
+        synonyms = Synonyms.of(settings.synonyms)
+        parts = text_parts(rows, self._text_columns).to_list()
+        return [text_variants(each, settings, synonyms, self.seed) for each in parts]
+
+    def _fine_tune(
+        self, states: list[Tensor], pairs: TextPairs, versions: IntArray, steps: int
+    ) -> None:
         random = np.random.default_rng(self.seed)
         config, encoder = self.config, self.encoder
         parameters = encoder.trained_parameters()
@@ -143,7 +171,9 @@ class TextTower(HistoryMeanTower):
         for _ in track(range(steps), "text tower: fine-tuning", steps):
             draws = random.random(config.batch_size)
             texts = pairs.texts[:, np.searchsorted(cumulated, draws * cumulated[-1], side="right")]
-            distinct, place = np.unique(texts, return_inverse=True)
+            # a lone version is drawn without using up a random number
+            version = random.integers(versions.shape[1], size=texts.shape)
+            distinct, place = np.unique(versions[texts, version], return_inverse=True)
             embedded = encoder.upper([states[text] for text in distinct])
             anchors, partners = embedded[torch.from_numpy(place.reshape(texts.shape))]
             partner_texts = torch.from_numpy(texts[1]).to(self.device)
@@ -164,32 +194,26 @@ class TextTower(HistoryMeanTower):
         self._trained = {name: value.detach().cpu().clone() for name, value in parameters.items()}
 
 
-def item_texts(catalogue: pl.DataFrame) -> list[str]:
-    """What an item says of itself: its title, then its description.
+def item_texts(catalogue: pl.DataFrame, columns: Sequence[str] = Columns.TEXT) -> list[str]:
+    """What an item says of itself: its title, then its description, or what these columns say.
 
     Raises:
-        DataError: if the catalogue has neither column, or both are blank everywhere.
+        DataError: if the catalogue has none of the columns, or all are blank everywhere.
     """
-    columns = [column for column in Columns.TEXT if column in catalogue.columns]
-    if not columns:
+    present = [column for column in columns if column in catalogue.columns]
+    if not present:
         raise DataError(
-            f"the catalogue has no text; it needs a column {' or '.join(map(repr, Columns.TEXT))}"
+            f"the catalogue has no text; it needs a column {' or '.join(map(repr, columns))}"
         )
-    texts = _joined_texts(catalogue)
+    texts = _joined_texts(catalogue, columns)
     if not any(texts):
-        raise DataError(f"the catalogue's text columns are blank in every row: {columns}")
+        raise DataError(f"the catalogue's text columns are blank in every row: {present}")
     return texts
 
 
-def _joined_texts(catalogue: pl.DataFrame) -> list[str]:
-    """Title and description of every row, empty where it has neither."""
-    columns = [column for column in Columns.TEXT if column in catalogue.columns]
-    if not columns:
-        return [""] * catalogue.height
-    parts = [pl.col(column).cast(pl.String).str.strip_chars() for column in columns]
-    filled = [pl.when(part != "").then(part) for part in parts]
-    texts = catalogue.select(pl.concat_str(filled, separator=". ", ignore_nulls=True)).to_series()
-    return texts.fill_null("").to_list()
+def _joined_texts(catalogue: pl.DataFrame, columns: Sequence[str]) -> list[str]:
+    """The texts of every row, empty where it has none."""
+    return text_parts(catalogue, columns).list.join(PART_SEPARATOR).to_list()
 
 
 @dataclass(frozen=True)
@@ -203,6 +227,29 @@ class TextPairs:
 
     texts: IntArray
     chances: DoubleArray
+
+
+def text_versions(paired: IntArray, altered: list[list[str]], n_texts: int) -> IntArray:
+    """What may be drawn for each text: itself, or an altered copy where there are some.
+
+    Args:
+        paired: the texts with altered copies.
+        altered: their copies, equally many of each.
+        n_texts: how many texts there are; their copies are numbered from there.
+
+    Returns:
+        ``(n_texts, 1 + copies)`` numbers of texts and copies.
+
+    >>> text_versions(np.array([0, 2]), [["a", "b"], ["c", "d"]], n_texts=3)
+    array([[0, 3, 4],
+           [1, 1, 1],
+           [2, 5, 6]])
+    """
+    n_copies = len(altered[0]) if altered else 0
+    versions = np.repeat(np.arange(n_texts)[:, None], 1 + n_copies, axis=1)
+    copies = n_texts + np.arange(paired.size * n_copies)
+    versions[paired, 1:] = copies.reshape(paired.size, n_copies)
+    return versions
 
 
 def paired_texts(

@@ -38,6 +38,15 @@ LIBRARIES: dict[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
+READERS: dict[str, Callable[[Dataset], Any]] = {
+    "sound": lambda data: data.sound(),
+    "users": lambda data: data.users,
+    "items": lambda data: data.items,
+    "histories": lambda data: data.histories(),
+    "split": lambda data: data.split_leave_last_out(),
+}
+
+
 def stamped(times: list[Any]) -> pl.DataFrame:
     n = len(times)
     return pl.DataFrame(
@@ -146,18 +155,42 @@ def test_times_of_every_precision_are_read(unit: Any) -> None:
 @pytest.mark.parametrize(
     ("times", "named"),
     [
-        (["2024-03-01", "yesterday"], "'yesterday' in row 1"),
+        (["2024-03-01", "yesterday", "soon"], "2 of 3 times .* 'yesterday' in row 1"),
         (["soon", "later"], "'soon' in row 0"),
-        ([1.7e9, float("nan")], "nan"),
-        ([1.7e9, float("inf")], "inf"),
-        ([1_700_000_000_000], "1700000000000"),
+        ([float("inf"), float("inf"), 1.7e9], "inf in row 0"),
+        ([1_700_000_000_000], "1700000000000 .* milliseconds"),
         ([True], "Boolean"),
         ([timedelta(days=1)], "Duration"),
     ],
 )
-def test_times_that_are_none_are_refused_by_value(times: list[Any], named: str) -> None:
+def test_columns_that_hold_no_times_are_refused_by_value(times: list[Any], named: str) -> None:
     with pytest.raises(DataError, match=named):
         Dataset.from_frames(stamped(times))
+
+
+@pytest.mark.parametrize(
+    ("times", "as_given"),
+    [
+        (["2024-03-01", "yesterday"], ["2024-03-01", "yesterday"]),
+        ([1.7e9, float("inf")], ["1700000000.0", "inf"]),
+        ([5, 1_700_000_000_000], ["5", "1700000000000"]),
+    ],
+)
+def test_a_single_time_that_is_none_is_kept_as_given(times: list[Any], as_given: list[str]) -> None:
+    data = Dataset.from_frames(stamped(times))
+
+    assert data.events["timestamp"].null_count() == 1
+    assert sorted(data.events["timestamp_as_given"]) == sorted(as_given)
+    with pytest.raises(DataError, match="1 rows lack a user, an item or a time"):
+        data.sound()
+
+
+def test_missing_times_are_null_and_nothing_is_kept_beside_them() -> None:
+    data = Dataset.from_frames(stamped([1.7e9, float("nan")]))
+
+    assert data.events["timestamp"].null_count() == 1
+    assert "timestamp_as_given" not in data.events.columns
+    assert data.as_of == datetime.fromtimestamp(1.7e9, UTC)
 
 
 @pytest.mark.parametrize("column", ["user_id", "item_id"])
@@ -198,70 +231,147 @@ def test_ids_that_are_all_null_are_refused(column: str) -> None:
 
 
 @pytest.mark.parametrize("column", ["user_id", "item_id", "timestamp"])
-def test_a_null_key_is_refused_by_row(column: str) -> None:
+def test_a_null_key_is_kept_until_a_model_would_read_it(column: str) -> None:
     row = pl.int_range(pl.len())
     events = pl.DataFrame(EVENTS).with_columns(pl.when(row != 2).then(pl.col(column)).alias(column))
 
-    with pytest.raises(DataError, match=r"1 rows lack .* row 2"):
-        Dataset.from_frames(events)
+    data = Dataset.from_frames(events)
+
+    assert data.events[column].null_count() == 1
+    assert data.events.height == 4
+    for read in READERS:
+        with pytest.raises(DataError, match=r"(?s)1 rows lack .*data\.clean\(\)"):
+            READERS[read](data)
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\t"])
+@pytest.mark.parametrize("column", ["user_id", "item_id"])
+def test_a_blank_id_is_no_id(column: str, blank: str) -> None:
+    events = pl.DataFrame(EVENTS).with_columns(
+        pl.col(column).replace("ana", blank).replace("ж", blank)
+    )
+    data = Dataset.from_frames(events)
+
+    assert data.events[column].null_count() > 0
+    assert blank not in data.events[column]
 
 
 def test_integers_that_pandas_made_floats_stay_integers() -> None:
     events = pd.DataFrame({"user_id": [1, 2, 3], "item_id": pd.Series([7, None, 9])})
-    with pytest.raises(DataError, match="row 1"):
-        Dataset.from_frames(events)
+    data = Dataset.from_frames(events)
+    assert data.events["item_id"].to_list() == [7, None, 9]
+    with pytest.raises(DataError, match=r"1 rows lack .* row 1"):
+        data.sound()
 
-    data = Dataset.from_frames(events.dropna())
-    assert data.items.values == [7, 9]
+    assert Dataset.from_frames(events.dropna()).items.values == [7, 9]
 
 
 class TestItemsTheCatalogueLacks:
     events = pl.DataFrame(EVENTS)
     catalogue = pl.DataFrame(CATALOGUE).filter(pl.col("item_id") != "y")
 
-    def test_are_an_error_that_names_them(self) -> None:
-        with pytest.raises(DataError, match=r"(?s)1 items .* 'y'.* 2 events"):
-            Dataset.from_frames(self.events, self.catalogue)
+    def test_are_named_where_a_model_would_read_them(self) -> None:
+        data = Dataset.from_frames(self.events, self.catalogue)
 
-    def test_are_added_without_attributes(self) -> None:
-        data = Dataset.from_frames(self.events, self.catalogue, unknown_items="add")
-
-        assert data.items.values == ["ж", "x", "y"]
-        assert data.catalogue.row(2) == ("y", None, None)
         assert data.events.height == 4
+        assert data.catalogue["item_id"].to_list() == ["ж", "x"]
+        for read in READERS:
+            with pytest.raises(DataError, match=r"(?s)1 items .* in 2 events: 'y'"):
+                READERS[read](data)
 
-    def test_are_dropped_with_their_events(self) -> None:
-        data = Dataset.from_frames(self.events, self.catalogue, unknown_items="drop")
+    def test_do_not_count_where_the_item_is_missing(self) -> None:
+        events = self.events.with_columns(pl.col("item_id").replace("y", None))
 
-        assert data.items.values == ["ж", "x"]
-        assert data.events["item_id"].to_list() == ["x", "ж"]
-        assert data.users.values == ["ana", "çelik"]
-
-    def test_cannot_all_be_dropped(self) -> None:
-        with pytest.raises(DataError, match="no item is in the catalogue"):
-            Dataset.from_frames(
-                self.events, pl.DataFrame({"item_id": ["other"]}), unknown_items="drop"
-            )
-
-    def test_are_not_treated_as_an_unknown_word_says(self) -> None:
-        with pytest.raises(DataError, match="ignore"):
-            Dataset.from_frames(self.events, self.catalogue, unknown_items="ignore")  # type: ignore[arg-type]
+        with pytest.raises(DataError) as refused:
+            Dataset.from_frames(events, self.catalogue).sound()
+        assert "not in the catalogue" not in str(refused.value)
 
 
 def test_an_item_twice_in_the_catalogue_is_refused_by_id() -> None:
     catalogue = pl.concat([pl.DataFrame(CATALOGUE), pl.DataFrame(CATALOGUE).head(1)])
+    data = Dataset.from_frames(pl.DataFrame(EVENTS), catalogue)
 
+    assert data.catalogue.height == 4
     with pytest.raises(DataError, match="1 items have more than one row: 'y'"):
-        Dataset.from_frames(pl.DataFrame(EVENTS), catalogue)
+        data.sound()
 
 
 def test_a_catalogue_row_without_an_id_is_refused() -> None:
     catalogue = pl.concat(
         [pl.DataFrame(CATALOGUE), pl.DataFrame({"item_id": [None]})], how="diagonal_relaxed"
     )
+    data = Dataset.from_frames(pl.DataFrame(EVENTS), catalogue)
 
     with pytest.raises(DataError, match="catalogue: 1 rows have no item_id"):
-        Dataset.from_frames(pl.DataFrame(EVENTS), catalogue)
+        data.sound()
+
+
+def test_all_that_is_unsound_is_named_at_once() -> None:
+    events = pl.DataFrame({"user_id": ["u", None], "item_id": ["x", "z"]})
+    catalogue = pl.DataFrame({"item_id": ["x", "x", None]})
+
+    with pytest.raises(DataError) as refused:
+        Dataset.from_frames(events, catalogue).sound()
+    message = str(refused.value)
+    for named in ("1 rows lack", "1 rows have no item_id", "more than one row: 'x'", "1 items are"):
+        assert named in message
+
+
+def test_what_is_sound_is_itself(expected: Dataset) -> None:
+    assert expected.sound() is expected
+
+
+def test_a_dirty_dataset_can_still_be_looked_at() -> None:
+    events = pl.DataFrame({"user_id": ["u", None, "v"], "item_id": ["x", "x", None]})
+    data = Dataset.from_frames(events, pl.DataFrame({"item_id": ["x", "x"]}))
+
+    assert repr(data) == "Dataset(3 events, 2 users, 1 items, no times)"
+
+
+class TestUsers:
+    events = pl.DataFrame({"user_id": [1, 2], "item_id": ["x", "y"]})
+
+    def test_keep_their_attributes(self) -> None:
+        users = pl.DataFrame({"customer": [2, 3], "town": ["Ulm", "Bonn"]})
+        data = Dataset.from_frames(self.events, users=users, columns={"customer": "user_id"})
+
+        assert data.user_attributes is not None
+        assert data.user_attributes.rows() == [(2, "Ulm"), (3, "Bonn")]
+        assert data.users.values == [1, 2]  # those with events
+
+    def test_have_ids_of_the_events_type(self) -> None:
+        with pytest.raises(DataError, match="user ids are of type int in the events and str"):
+            Dataset.from_frames(self.events, users=pl.DataFrame({"user_id": ["1"]}))
+
+    def test_need_ids(self) -> None:
+        with pytest.raises(DataError, match="users: no column 'user_id'"):
+            Dataset.from_frames(self.events, users=pl.DataFrame({"town": ["Ulm"]}))
+
+
+class TestTimesOfATable:
+    def test_that_name_no_zone_are_of_the_one_given(self) -> None:
+        times = {"available_from": [datetime(2024, 7, 1)], "available_to": ["2024-12-01 08:00"]}
+        data = Dataset.from_frames(
+            stamped([datetime(2024, 7, 1, 12)]),
+            pl.DataFrame({"item_id": ["i"], **times}),
+            triples=pl.DataFrame(
+                {"head": ["i"], "relation": ["r"], "tail": ["t"], "timestamp": ["2024-07-01"]}
+            ),
+            time_zone="Europe/Berlin",
+        )
+
+        assert data.as_of == datetime(2024, 7, 1, 10, tzinfo=UTC)
+        assert data.catalogue["available_from"][0] == datetime(2024, 6, 30, 22, tzinfo=UTC)
+        assert data.catalogue["available_to"][0] == datetime(2024, 12, 1, 7, tzinfo=UTC)
+        assert data.triples is not None
+        assert data.triples["timestamp"][0] == datetime(2024, 6, 30, 22, tzinfo=UTC)
+
+    def test_are_read_in_the_form_given(self) -> None:
+        events = stamped(["01.02.24", "03.02.24"])
+
+        data = Dataset.from_frames(events, time_format="%d.%m.%y")
+
+        assert data.as_of == datetime(2024, 2, 3, tzinfo=UTC)
 
 
 def test_item_ids_of_two_types_are_refused_by_type() -> None:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Hashable
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
@@ -21,11 +22,28 @@ ID_LISTS = st.one_of(
     st.lists(st.uuids(), min_size=1, unique=True),
     st.lists(st.tuples(st.text(), INTEGERS), min_size=1, unique=True),
 )
+WRITTEN = st.text(st.characters(exclude_categories=["Cs"])).filter(str.strip)
+PARTS = st.one_of(INTEGERS, st.text(), st.uuids())
+SHOP_IDS = {
+    "int": st.lists(INTEGERS, min_size=1, unique=True),
+    "str": st.lists(WRITTEN, min_size=1, unique=True),
+    "UUID": st.lists(st.uuids(), min_size=1, unique=True),
+    "tuple": st.lists(
+        st.lists(PARTS, max_size=3).map(tuple), min_size=1, unique_by=lambda id_: repr(id_)
+    ),
+}
+"""Ids that a shop could have, of each type; a blank text is none."""
 
 
 def id_map(ids: list[Hashable]) -> IdMap:
     stored, codec = normalise_ids(pl.Series("id", ids, dtype=_dtype(ids[0])))
     return IdMap(stored, codec)
+
+
+def shop_of(ids: list[Hashable]) -> Dataset:
+    """A dataset in which each id is the user of one event, and its item."""
+    column = pl.Series("id", ids, dtype=_dtype(ids[0]))
+    return Dataset.from_frames(pl.DataFrame({"user_id": column, "item_id": column}))
 
 
 def _dtype(value: Hashable) -> type[pl.DataType]:
@@ -63,13 +81,45 @@ def test_ids_left_out_are_unknown(ids: list[Hashable], row: int) -> None:
     assert all(value in known for value in kept)
 
 
-@given(ID_LISTS)
-def test_a_dataset_knows_its_users_and_items_by_their_own_ids(ids: list[Hashable]) -> None:
-    column = pl.Series("id", ids, dtype=_dtype(ids[0]))
-    data = Dataset.from_frames(pl.DataFrame({"user_id": column, "item_id": column}))
+@pytest.mark.parametrize("kind", SHOP_IDS)
+@given(data=st.data())
+def test_a_dataset_knows_its_users_and_items_by_their_own_ids(
+    kind: str, data: st.DataObject
+) -> None:
+    ids: list[Hashable] = data.draw(SHOP_IDS[kind])
+    shop = shop_of(ids)
 
-    assert set(data.users.values) == set(ids)
-    assert data.items.values == ids
+    assert shop.user_codec == shop.item_codec == IdCodec(kind)
+    assert shop.items.values == ids
+    assert shop.users.ids_of(shop.users.join(shop.events["user_id"])) == ids
+    assert [type(value) for value in shop.items.values] == [type(value) for value in ids]
+    assert shop.items.rows_of(ids).tolist() == list(range(len(ids)))
+    rows = shop.users.rows_of(ids)
+    assert sorted(rows) == list(range(len(ids)))
+    assert shop.users.ids_of(rows) == ids
+
+
+@pytest.mark.parametrize("kind", SHOP_IDS)
+@given(data=st.data())
+def test_ids_of_events_survive_a_file(kind: str, data: st.DataObject) -> None:
+    ids: list[Hashable] = data.draw(SHOP_IDS[kind])
+    shop = shop_of(ids)
+    file = BytesIO()
+    shop.events.write_parquet(file)
+    file.seek(0)
+    events = pl.read_parquet(file)
+
+    assert [shop.user_codec.decode(value) for value in events["user_id"]] == ids
+    assert shop.items.join(events["item_id"]).tolist() == list(range(len(ids)))
+    if kind in ("int", "str"):
+        assert Dataset.from_frames(events).items.values == ids
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u00a0", "\u3000"])
+def test_a_blank_text_is_no_id(blank: str) -> None:
+    events = pl.DataFrame({"user_id": ["u", blank], "item_id": ["x", "y"]})
+
+    assert Dataset.from_frames(events).events["user_id"].to_list() == ["u", None]
 
 
 def test_a_tuple_gives_back_the_uuid_in_it() -> None:

@@ -165,3 +165,194 @@ def test_a_split_by_time_needs_times() -> None:
 def test_leave_last_out_refuses_what_leaves_nothing(n: int) -> None:
     with pytest.raises(DataError, match=f"n={n}:"):
         dataset([(0, 0, 0), (0, 1, 1), (1, 0, 2)]).split_leave_last_out(n)
+
+
+DAILY = [(0, 0, 0), (0, 1, 24), (1, 0, 48), (1, 2, 72), (2, 0, 96), (2, 3, 120)]
+
+
+class TestRollingOrigins:
+    def test_windows_end_with_the_data_and_touch(self) -> None:
+        parts = list(dataset(DAILY).rolling_origins(test_days=1, n=3))
+
+        assert [train.events.height for train, _ in parts] == [3, 4, 5]
+        assert [test.events["item_id"].to_list() for _, test in parts] == [[2], [0], [3]]
+        assert [train.as_of for train, _ in parts] == [
+            START + timedelta(hours=hours) for hours in (48, 72, 96)
+        ]
+        assert [test.as_of for _, test in parts] == [
+            START + timedelta(hours=hours) for hours in (72, 96, 120)
+        ]
+
+    def test_windows_overlap_where_steps_are_shorter(self) -> None:
+        parts = list(dataset(DAILY).rolling_origins(test_days=2, n=2, step_days=1))
+
+        assert [test.events["item_id"].to_list() for _, test in parts] == [[2, 0], [0, 3]]
+        assert [train.events.height for train, _ in parts] == [3, 4]
+
+    def test_the_last_is_the_split_by_time(self) -> None:
+        *_, (train, test) = dataset(DAILY).rolling_origins(test_days=2, n=2)
+        other_train, other_test = dataset(DAILY).split_by_time(test_days=2)
+
+        assert train.events.equals(other_train.events)
+        assert test.events.equals(other_test.events)
+
+    @pytest.mark.parametrize(
+        ("arguments", "named"),
+        [
+            ({"test_days": 1, "n": 0}, "n=0"),
+            ({"test_days": 0, "n": 1}, "test_days=0"),
+            ({"test_days": float("nan"), "n": 1}, "test_days=nan"),
+            ({"test_days": 1, "n": 2, "step_days": -1}, "step_days=-1"),
+            ({"test_days": 1, "n": 6}, r"2023-12-31 00:00 leaves .* from 2024-01-01 to 2024-01-06"),
+            ({"test_days": 1, "n": 2, "step_days": 1e8}, "too far; the events run from 2024-01-01"),
+        ],
+    )
+    def test_refuse_what_leaves_nothing_at_once(
+        self, arguments: dict[str, Any], named: str
+    ) -> None:
+        with pytest.raises(DataError, match=named):
+            dataset(DAILY).rolling_origins(**arguments)
+
+
+def test_new_users_come_first_after_the_moment() -> None:
+    train, test = dataset([*DAILY, (0, 3, 121)]).split_new_users(at=START + timedelta(hours=60))
+
+    assert train.events["user_id"].to_list() == [0, 0, 1]
+    assert test.users.values == [2]  # user 1 is known, and so is what user 0 does later
+
+
+def test_cold_items_stay_in_the_catalogue() -> None:
+    train, test = dataset(DAILY).split_cold_items(test_days=2.5)
+
+    assert train.events["item_id"].to_list() == [0, 1, 0]
+    assert test.events["item_id"].to_list() == [2, 3]
+    assert train.items.values == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+def test_a_share_holds_on_average_and_with_every_seed_differs(share: float) -> None:
+    data = dataset([(user, user % 7, user) for user in range(2_000)])
+    drawn = [set(data.split_new_users(share=share, seed=seed)[1].users.values) for seed in (0, 1)]
+
+    for users in drawn:
+        assert len(users) / 2_000 == pytest.approx(share, abs=0.05)
+    assert len(drawn[0] & drawn[1]) / 2_000 == pytest.approx(share**2, abs=0.05)
+
+
+@pytest.mark.parametrize("split", ["split_new_users", "split_cold_items"])
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({}, "one of test_days, at and share"),
+        ({"share": 0.5, "test_days": 1}, "one of test_days, at and share"),
+        ({"share": 0}, "share=0"),
+        ({"share": 1.0}, r"share=1\.0"),
+        ({"share": 1e-9}, "share=1e-09 of 3 .* empty"),
+        ({"test_days": 100}, "no events before it; the events run from 2024-01-01"),
+        ({"at": START + timedelta(hours=110)}, "no new .* after it"),
+    ],
+)
+def test_new_ones_refuse_what_leaves_nothing(
+    split: str, arguments: dict[str, Any], named: str
+) -> None:
+    rows = [(0, 0, 0), (1, 1, 24), (2, 2, 48), (0, 0, 120)]
+
+    with pytest.raises(DataError, match=named):
+        getattr(dataset(rows), split)(**arguments)
+
+
+def test_new_users_by_moment_need_times() -> None:
+    with pytest.raises(DataError, match="no timestamp; share= holds users out without times"):
+        dataset(DAILY, timed=False).split_new_users(test_days=1)
+
+
+class TestGroups:
+    events = pl.DataFrame(
+        {
+            "user_id": ["u", "u", "v", "w"],
+            "item_id": ["a", "b", "a", "b"],
+            "timestamp": [START + timedelta(days=day) for day in (3, 1, 2, 4)],
+            "part": ["fit", "tune", "test", None],
+        }
+    )
+    users = pl.DataFrame({"user_id": ["u", "v"], "age": [30, 40], "part": ["x", "y"]})
+
+    @property
+    def data(self) -> Dataset:
+        return Dataset.from_frames(self.events, users=self.users)
+
+    def test_of_events(self) -> None:
+        train, test = self.data.split_by_group("part", test=["tune", "test"])
+
+        assert train.events["part"].to_list() == ["fit", None]
+        assert test.events["part"].to_list() == ["tune", "test"]
+
+    def test_training_speaks_for_its_last_event(self) -> None:
+        train, _ = self.data.split_by_group("age", test=[30])
+
+        assert train.as_of == START + timedelta(days=4)
+        assert self.data.split_by_group("user_id", test=["w"])[0].as_of == START + timedelta(days=3)
+
+    def test_of_users_keep_a_user_together(self) -> None:
+        train, test = self.data.split_by_group("age", test=[30])
+
+        assert train.users.values == ["v", "w"]  # who has no attributes is in training
+        assert test.users.values == ["u"]
+
+    def test_a_lone_string_is_one_group(self) -> None:
+        _, test = self.data.split_by_group("part", test="test")
+
+        assert test.events.height == 1
+
+    @pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum(["fit", "tune", "test"])])
+    def test_may_be_categories(self, dtype: Any) -> None:
+        events = self.events.with_columns(pl.col("part").cast(dtype))
+        _, test = Dataset.from_frames(events).split_by_group("part", test=["tune"])
+
+        assert test.events["item_id"].to_list() == ["b"]
+
+    @pytest.mark.parametrize(
+        ("column", "groups", "named"),
+        [
+            ("part", ["tset"], "no group 'tset'; there are 'fit', 'test', 'tune'"),
+            ("age", ["30"], "no group '30'; there are 30, 40"),
+            ("part", [], "no group; there are 'fit'"),
+            ("town", ["Ulm"], "no column 'town' .* 'user_id'"),
+            ("user_id", ["u", "v", "w"], "all events are in the groups 'u', 'v', 'w'"),
+        ],
+    )
+    def test_that_are_not_there_are_named_with_those_that_are(
+        self, column: str, groups: list[Any], named: str
+    ) -> None:
+        with pytest.raises(DataError, match=named):
+            self.data.split_by_group(column, test=groups)
+
+    def test_without_events_are_refused(self) -> None:
+        users = pl.DataFrame({"user_id": ["u", "z"], "age": [30, 99]})
+
+        with pytest.raises(DataError, match="no event is in the groups 99 of 'age'"):
+            Dataset.from_frames(self.events, users=users).split_by_group("age", test=[99])
+
+    def test_are_single_values(self) -> None:
+        users = pl.DataFrame({"user_id": ["u"], "tags": [["a", "b"]]})
+
+        with pytest.raises(DataError, match="'tags' holds List"):
+            Dataset.from_frames(self.events, users=users).split_by_group("tags", test=["a"])
+
+
+def test_leaving_out_with_times_speaks_for_the_last_event_kept() -> None:
+    triples = pl.DataFrame(
+        {
+            "head": [0, 0],
+            "relation": ["coupon"] * 2,
+            "tail": ["early", "late"],
+            "timestamp": [START, START + timedelta(hours=90)],
+        }
+    )
+    events = dataset(DAILY).events
+    train, _ = Dataset.from_frames(events, triples=triples).split_leave_last_out()
+
+    assert train.as_of == START + timedelta(hours=96)
+    assert train.triples is not None
+    assert train.triples["tail"].to_list() == ["early", "late"]
+    assert dataset(DAILY[:4]).split_leave_last_out()[0].as_of == START + timedelta(hours=48)

@@ -40,6 +40,33 @@ def test_lists_give_an_edge_for_each_value(shop):
     assert tails_of(shop, "tags") == {("101", "sweet"), ("101", "cold"), ("102", "cold")}
 
 
+def test_text_joined_by_bars_is_several_values():
+    catalogue = pl.DataFrame({"item_id": [1, 2, 3], "tags": ["new || hot", "hot||", "||"]})
+    graph = KnowledgeGraph.from_catalogue(catalogue, name=None)
+    assert tails_of(graph, "tags") == {("1", "new"), ("1", "hot"), ("2", "hot")}
+
+
+def test_how_a_column_is_read_can_be_told():
+    catalogue = pl.DataFrame(
+        {
+            "item_id": [1, 2, 3],
+            "shelf": ["A > B", "A", "C"],
+            "pack": ["12 OZ", "13 OZ", "1 LB"],
+            "stock": [1, 5, 9],
+            "slogan": ["a > b", "c > d", "e > f"],
+        }
+    )
+    kinds = {"shelf": "path", "pack": "size", "stock": "bands", "slogan": "values"}
+    graph = KnowledgeGraph.from_catalogue(catalogue, name=None, attributes=kinds)
+    assert [(column.name, column.kind) for column in graph.schema.columns] == list(kinds.items())
+    assert tails_of(graph, "shelf_parent") == {("A > B", "A")}
+    assert tails_of(graph, "pack") == {("1", "8–16 OZ"), ("2", "8–16 OZ"), ("3", "16–32 OZ")}
+    assert tails_of(graph, "stock") == {("1", "1.0–5.0"), ("2", "5.0–9.0"), ("3", "9.0–9.0")}
+    assert tails_of(graph, "slogan") == {("1", "a > b"), ("2", "c > d"), ("3", "e > f")}
+    with pytest.raises(kg.AttributeColumnError, match=r"'shelf' is of type String.*no bands"):
+        KnowledgeGraph.from_catalogue(catalogue, name=None, attributes={"shelf": "bands"})
+
+
 def test_integers_are_identifiers(shop):
     assert tails_of(shop, "supplier_id") == {("101", "7"), ("102", "7"), ("103", "8")}
     assert (

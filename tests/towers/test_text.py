@@ -38,6 +38,21 @@ class TestItemTexts:
 
         assert item_texts(catalogue) == ["Tea. hot", "Milk", "", ""]
 
+    def test_are_of_the_columns_asked_for_in_their_order(self) -> None:
+        catalogue = pl.DataFrame(
+            {
+                "title": ["Tea", "Milk"],
+                "tags": [["hot", "new"], None],
+                "grams": [100, None],
+                "brand": ["Acme", "Bloom"],
+            }
+        )
+
+        assert item_texts(catalogue, ["tags", "title", "grams"]) == ["hot new. Tea. 100", "Milk"]
+        assert item_texts(catalogue, ["brand", "missing"]) == ["Acme", "Bloom"]
+        with pytest.raises(DataError, match="needs a column 'blurb'"):
+            item_texts(catalogue, ["blurb"])
+
     def test_need_a_column_of_text(self) -> None:
         with pytest.raises(DataError, match="'title' or 'description'"):
             item_texts(pl.DataFrame({"item_id": [1]}))
@@ -141,6 +156,21 @@ def test_a_new_item_is_embedded_as_one_with_the_same_words(
     np.testing.assert_allclose(embedded, tower.item_embeddings[10:14], atol=0.02)
 
 
+def test_a_restored_tower_reads_new_items_from_the_columns_it_was_fitted_on(
+    plain: Callable[..., TextTower], training_data: TrainingData
+) -> None:
+    renamed = training_data.catalogue.rename({"title": "商品", "description": "blurb"})
+    data = replace(training_data, catalogue=renamed, text_columns=("blurb", "商品"))
+    fitted = plain().fit(data)
+    restored = plain().restore(fitted.state())
+
+    embedded = restored.embed_items(renamed[5:9], None, np.arange(4))
+    np.testing.assert_allclose(embedded, fitted.item_embeddings[5:9], atol=0.02)
+    # title and description are no text here
+    unread = restored.embed_items(training_data.catalogue[5:9], None, np.arange(4))
+    np.testing.assert_array_equal(unread, 0.0)
+
+
 @pytest.mark.parametrize("frozen_layers", [0, 1])
 def test_fine_tuning_learns_which_words_belong_together(
     plain: Callable[..., TextTower], training_data: TrainingData, frozen_layers: int
@@ -177,14 +207,14 @@ def test_too_few_pairs_leave_the_encoder_as_it_is(
     np.testing.assert_array_equal(
         untouched.item_embeddings, plain().fit(training_data).item_embeddings
     )
-    assert set(untouched.state()) == {"item_embeddings", "mean"}
+    assert set(untouched.state()) == {"item_embeddings", "mean", "text_columns"}
 
 
 def test_only_the_layers_that_were_trained_are_kept(
     plain: Callable[..., TextTower], training_data: TrainingData
 ) -> None:
     tower = plain(steps=2, batch_size=16).fit(training_data)
-    kept = set(tower.state()) - {"item_embeddings", "mean"}
+    kept = set(tower.state()) - {"item_embeddings", "mean", "text_columns"}
 
     assert kept
     assert all(name.startswith("encoder.encoder.layer.1.") for name in kept)

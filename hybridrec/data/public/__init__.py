@@ -1,0 +1,5 @@
+"""Public data sets by name."""
+
+from hybridrec.data.public.registry import SETS, load
+
+__all__ = ["SETS", "load"]
