@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -39,7 +39,7 @@ class Shop:
     histories: Histories
     as_of: datetime | None
     graph: KnowledgeGraph | None
-    ledger: Ledger = Ledger()
+    ledger: Ledger = field(default_factory=Ledger)
 
     @classmethod
     def of(cls, data: Dataset, histories: Histories, graph: KnowledgeGraph | None) -> Shop:

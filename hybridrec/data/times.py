@@ -15,6 +15,8 @@ OFFSET: Final = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(Z|UTC|[+-]\d{2}(?::?\d{2
 LATEST_SECOND: Final = 253_402_300_800
 """The start of the year 10000, in seconds since 1970."""
 ACCEPTED: Final = "times are datetimes, dates, ISO 8601 text or seconds since 1970"
+WRITTEN_DATES: Final = (1900_01_01, 2100_12_31)
+"""Between which numbers are dates written as year, month and day."""
 
 _MOST_SHAPES = 50
 """How many ways of writing a time are tried in one column."""
@@ -74,10 +76,7 @@ def _parsed(given: pl.Series, table: str, time_zone: str, time_format: str | Non
     if given.dtype == pl.String:
         return _from_text(given, table, time_zone, time_format)
     if given.dtype.is_numeric():
-        seconds = given.cast(pl.Float64)
-        sane = seconds.is_finite() & (seconds.abs() < LATEST_SECOND)
-        kept = pl.select(pl.when(sane).then(seconds * 1e6)).to_series()
-        return kept.cast(pl.Int64).cast(UTC_TIME)
+        return _from_seconds(given.cast(pl.Float64))
     if given.dtype == pl.Date:
         return _in_utc(given.cast(pl.Datetime("us")), table, time_zone)
     if isinstance(given.dtype, pl.Datetime):
@@ -85,6 +84,19 @@ def _parsed(given: pl.Series, table: str, time_zone: str, time_format: str | Non
     if given.dtype == pl.Null:
         return given.cast(UTC_TIME)
     raise DataError(f"{table}: times of type {given.dtype} cannot be read; {ACCEPTED}")
+
+
+def _from_seconds(seconds: pl.Series) -> pl.Series:
+    """Seconds since 1970 as times; null where they lead beyond the calendar.
+
+    Numbers such as 20240301 are dates: as seconds all of them would lie in 1970.
+    """
+    if seconds.is_between(*WRITTEN_DATES).all():
+        days = seconds.cast(pl.Int64).cast(pl.String).str.to_date("%Y%m%d", strict=False)
+        return days.cast(UTC_TIME)
+    sane = seconds.is_finite() & (seconds.abs() < LATEST_SECOND)
+    kept = pl.select(pl.when(sane).then(seconds * 1e6)).to_series()
+    return kept.cast(pl.Int64).cast(UTC_TIME).alias(seconds.name)
 
 
 def _from_text(given: pl.Series, table: str, time_zone: str, time_format: str | None) -> pl.Series:
@@ -97,6 +109,9 @@ def _from_text(given: pl.Series, table: str, time_zone: str, time_format: str | 
         return _in_utc(read, table, time_zone)
     # "10:30 +02:00" and "10:30 UTC" are "10:30+02:00" and "10:30Z" to polars
     text = text.str.replace(r"(\d)\s+([+-]\d{2}:?\d{2}|Z)$", "$1$2").str.replace(r"\s*UTC$", "Z")
+    seconds = text.cast(pl.Float64, strict=False)
+    if 2 * seconds.count() > text.count():
+        return _from_seconds(seconds)
     zoned = text.str.contains(OFFSET).fill_null(False)
     aware = _read_by_shape(text.filter(zoned))
     naive = _in_utc(_read_by_shape(text.filter(~zoned)), table, time_zone)

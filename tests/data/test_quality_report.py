@@ -55,6 +55,8 @@ def profile(**other: object) -> Profile:
     shares = [step / 100 for step in range(101)]
     known = [column for column in ROWS.columns if column != "usual price"]
     fields = {
+        "users": 12,
+        "items": 34,
         "since": FIRST_DAY,
         "until": FIRST_DAY + timedelta(days=3, hours=12),
         "timeline": pl.DataFrame(
@@ -112,7 +114,10 @@ def text_of(html: str) -> str:
 
 def test_text_tells_what_was_read_and_how_bad_it_is() -> None:
     first, second = quality_text(report(*MANY)).splitlines()[:2]
-    assert first == "100,000 events · 1,500 catalogue rows · 2024-03-01 to 2024-03-04"
+    assert (
+        first
+        == "100,000 events of 12 users on 34 items · 1,500 catalogue rows · 2024-03-01 to 2024-03-04"
+    )
     assert second == "Not fit to learn from yet: 1 error, 3 warnings and 1 note."
 
 

@@ -228,3 +228,39 @@ def test_local_times_are_those_of_the_zone_database(moment: datetime, zone: str)
     expected = local.astimezone(UTC) if there_and_back == moment else None
 
     assert moments([moment, datetime(2000, 1, 1)], time_zone=zone)[0] == expected
+
+
+@pytest.mark.parametrize("written", [20240301, "20240301"])
+def test_year_month_and_day_in_one_number_are_a_date(written: object) -> None:
+    frame = pl.DataFrame({"timestamp": [written, written]})
+
+    read = with_times(frame, "events")
+
+    assert read["timestamp"].to_list() == [datetime(2024, 3, 1, tzinfo=UTC)] * 2
+
+
+def test_seconds_written_as_text_are_read_beside_a_word() -> None:
+    frame = pl.DataFrame({"timestamp": ["1709289000", "1709289001", "soon"]})
+
+    read = with_times(frame, "events")
+
+    assert read["timestamp"].to_list() == [
+        datetime(2024, 3, 1, 10, 30, tzinfo=UTC),
+        datetime(2024, 3, 1, 10, 30, 1, tzinfo=UTC),
+        None,
+    ]
+    assert read["timestamp_as_given"].to_list() == ["1709289000", "1709289001", "soon"]
+
+
+@pytest.mark.parametrize("written", ["2024-03-01 10:30 +02:00", "2024-03-01 08:30:00 UTC"])
+def test_a_zone_may_stand_apart(written: str) -> None:
+    read = with_times(pl.DataFrame({"timestamp": [written]}), "events")
+
+    assert read["timestamp"].to_list() == [datetime(2024, 3, 1, 8, 30, tzinfo=UTC)]
+
+
+def test_a_format_that_cannot_be_is_refused() -> None:
+    with pytest.raises(DataError, match="no time format '%d.%m.%Y %Hh'"):
+        with_times(
+            pl.DataFrame({"timestamp": ["1.3.2024 10h"]}), "events", time_format="%d.%m.%Y %Hh"
+        )

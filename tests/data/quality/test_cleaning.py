@@ -56,7 +56,17 @@ def dirty(values: list[str]) -> st.SearchStrategy[str | None]:
 
 USERS = [f"u{n}" for n in range(5)]
 ITEMS = [f"{n}" for n in range(10, 16)]
-TITLES = ["Tea pot", "tea  POT", "CafÃ© crÃ¨me", "POSTAGE", "<b>Mug</b> &amp; cup", "", "x", None, "Été"]
+TITLES = [
+    "Tea pot",
+    "tea  POT",
+    "CafÃ© crÃ¨me",
+    "POSTAGE",
+    "<b>Mug</b> &amp; cup",
+    "",
+    "x",
+    None,
+    "Été",
+]
 TIMES: list[datetime | None] = [
     None,
     datetime(1970, 1, 1, tzinfo=UTC),
