@@ -80,7 +80,12 @@ def run(report: Path, model: Path, config: Path | None) -> None:
         "Trained in": f"{fit_seconds / 60:.1f} minutes",
     }
     write_report(
-        report, shop_name="The Complete Journey", facts=facts, pages=pages, accuracy=tables
+        report,
+        shop_name="The Complete Journey",
+        facts=facts,
+        pages=pages,
+        accuracy=tables,
+        show_users=True,  # public data: the reader may want to ask for these households
     )
     out.print(f"\nThe recommender is saved in {model}, the report to open is {report}")
     out.print(f"Next: hybridrec recommend {model} --user {REGULAR} --explain")

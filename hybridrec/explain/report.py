@@ -95,6 +95,7 @@ def write_report(
     pages: Sequence[UserPage],
     accuracy: Sequence[AccuracyTable],
     language: Language = "en",
+    show_users: bool = False,
 ) -> None:
     """Writes a report of one HTML file that needs nothing beside it: no network, font or script.
 
@@ -107,6 +108,7 @@ def write_report(
         pages: the users shown.
         accuracy: how well the models foretell.
         language: English (``en``) or Chinese (``zh``).
+        show_users: whether the page names the users' ids; it numbers the users otherwise.
 
     Raises:
         RequestError: another language, nothing to show, a recommendation without an explanation,
@@ -123,6 +125,7 @@ def write_report(
         language=language,
         shop_name=shop_name,
         facts=facts,
+        show_users=show_users,
         users=[(page, _lists(page)) for page in pages],
         accuracy=[(table.title, _plots(table)) for table in accuracy],
     )

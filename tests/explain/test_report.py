@@ -75,7 +75,7 @@ def accuracy(**columns: object) -> AccuracyTable:
     return AccuracyTable("Next 28 days", pl.DataFrame(frame | columns))
 
 
-def report(tmp_path, pages=(), tables=(), language="en", facts=None) -> str:
+def report(tmp_path, pages=(), tables=(), language="en", facts=None, **options) -> str:
     path = tmp_path / "report.html"
     write_report(
         path,
@@ -84,6 +84,7 @@ def report(tmp_path, pages=(), tables=(), language="en", facts=None) -> str:
         pages=pages,
         accuracy=tables,
         language=language,
+        **options,
     )
     return path.read_text(encoding="utf-8")
 
@@ -183,10 +184,20 @@ def test_chinese_page_speaks_chinese(tmp_path):
     html = report(tmp_path, [page(explained(repeat=1.0, text=0.5))], [accuracy()], "zh")
     assert '<html lang="zh-Hans">' in html
     text = text_of(html)
-    for word in ("推荐理由", "复购", "品牌、品类", "召回率@10", "融合模型", "基准分", "用户 u1"):
+    for word in ("推荐理由", "复购", "品牌、品类", "召回率@10", "融合模型", "基准分", "用户 1"):
         assert word in text
     for word in ("Repeat", "Score", "Base", "Model", "Accuracy", "User"):
         assert word not in text
+
+
+def test_users_are_numbered_unless_their_ids_are_asked_for(tmp_path):
+    pages = [page(explained(repeat=1.0))]
+    masked = report(tmp_path, pages, [])
+    shown = report(tmp_path, pages, [], show_users=True)
+
+    assert "User 1" in text_of(masked)
+    assert "u1" not in text_of(masked)
+    assert "User u1" in text_of(shown)
 
 
 def test_both_languages_have_the_same_words():
