@@ -19,11 +19,36 @@ if TYPE_CHECKING:
 
 def popularity(
     data: Dataset,
-    as_of: datetime | None,
-    window_days: float | None,
-    half_life_days: float | None,
+    as_of: datetime | None = None,
+    window_days: float | None = None,
+    half_life_days: float | None = None,
 ) -> pl.DataFrame:
-    """See :meth:`Dataset.popularity`."""
+    """How often each item was met up to a moment, the most popular first.
+
+    Args:
+        data: the events and their moment.
+        as_of: later events do not count; the data's own moment when ``None``, and never
+            behind it.
+        window_days: only the events of so many days before the moment.
+        half_life_days: the age at which an event weighs half.
+
+    Returns:
+        ``item_id``, ``events``, ``users`` (different ones) and ``weight``: the events, older
+        ones decayed. Items that nobody met are not in it.
+
+    Raises:
+        DataError: a moment behind the data, no positive number of days, or settings of time
+            for data without times.
+
+    >>> from hybridrec import Dataset
+    >>> days = [datetime(2024, 1, day) for day in (1, 2, 3)]
+    >>> events = pl.DataFrame({"user_id": "u", "item_id": ["a", "a", "b"], "timestamp": days})
+    >>> data = Dataset.from_frames(events)
+    >>> data.popularity(half_life_days=1).rows()
+    [('b', 1, 1, 1.0), ('a', 2, 1, 0.75)]
+    >>> data.popularity(as_of=datetime(2024, 1, 2)).rows()
+    [('a', 2, 1, 2.0)]
+    """
     events, moment = _known(data, as_of, window_days)
     weight = pl.len().cast(pl.Float64)
     if half_life_days is not None:
@@ -41,8 +66,25 @@ def popularity(
     return met.sort(-pl.col("weight"), Columns.ITEM)
 
 
-def prices_seen(data: Dataset, as_of: datetime | None) -> pl.DataFrame:
-    """See :meth:`Dataset.prices_seen`."""
+def prices_seen(data: Dataset, as_of: datetime | None = None) -> pl.DataFrame:
+    """What was paid for each item up to a moment, by the ``price`` of the events.
+
+    Args:
+        data: the events and their moment.
+        as_of: as :func:`popularity`.
+
+    Returns:
+        ``item_id``, ``last``, ``lowest``, ``median`` and ``highest`` price, and ``last_seen``,
+        the time of the last one (null without times); items without a price are not in it.
+
+    Raises:
+        DataError: the events have no prices, or the moment lies behind the data.
+
+    >>> from hybridrec import Dataset
+    >>> events = pl.DataFrame({"user_id": "u", "item_id": "a", "price": [2.0, 4.0, 3.0]})
+    >>> Dataset.from_frames(events).prices_seen().rows()
+    [('a', 3.0, 2.0, 3.0, 4.0, None)]
+    """
     if Columns.PRICE not in data.events.columns:
         raise DataError(
             f"the events have no column {Columns.PRICE!r}, only {examples(data.events.columns, 12)}"
@@ -66,13 +108,43 @@ def prices_seen(data: Dataset, as_of: datetime | None) -> pl.DataFrame:
 
 def co_purchases(
     data: Dataset,
-    as_of: datetime | None,
-    window_days: float | None,
-    min_count: int,
-    kinds: Collection[str] | None,
-    max_session_items: int,
+    as_of: datetime | None = None,
+    window_days: float | None = None,
+    min_count: int = 2,
+    *,
+    kinds: Collection[str] | None = ("purchase",),
+    max_session_items: int = 100,
 ) -> pl.DataFrame:
-    """See :meth:`Dataset.co_purchases`."""
+    """Pairs of items bought together up to a moment, the most frequent first.
+
+    Together is: by one user in one session, where the events have ``session_id``; what has
+    none, by one user in the window.
+
+    Args:
+        data: the events and their moment.
+        as_of: as :func:`popularity`.
+        window_days: as :func:`popularity`.
+        min_count: sessions that a pair must share.
+        kinds: the kinds of event that are purchases, where the events have ``event``; ``None``
+            for all.
+        max_session_items: sessions with more different items are left out: they are no single
+            purchase, and their pairs grow with the square.
+
+    Returns:
+        Each pair once, ``item_id`` before ``other_item_id``: ``count`` is the sessions they
+        share, ``support`` their share of all sessions, ``lift`` how many times more than if
+        the two were bought independently.
+
+    Raises:
+        DataError: a moment behind the data, no event of these kinds, a setting out of range.
+
+    >>> from hybridrec import Dataset
+    >>> events = pl.DataFrame(
+    ...     {"user_id": ["u", "u", "v", "v", "w"], "item_id": ["a", "b", "b", "a", "c"]}
+    ... )
+    >>> Dataset.from_frames(events).co_purchases().rows()
+    [('a', 'b', 2, 0.666..., 1.5)]
+    """
     if min_count < 1:
         raise DataError(f"min_count={min_count}: a pair is bought together at least once")
     if max_session_items < 2:

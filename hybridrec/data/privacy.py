@@ -49,7 +49,31 @@ class KAnonymity:
 
 
 def pseudonymise(data: Dataset, key: bytes | str) -> Dataset:
-    """See :meth:`Dataset.pseudonymise`."""
+    """This dataset with pseudonyms for user ids and without columns declared ``personal``.
+
+    A pseudonym is 32 hexadecimal characters of the HMAC-SHA256 of the id: the same id under
+    the same key is always the same pseudonym, so that tables and later deliveries still meet.
+    Nobody without the key can compute or try out ids. Whoever has the key can, so keep it
+    apart from the data. It does not hide what users did: unusual events, times and
+    attributes may still give a person away (see :func:`k_anonymity`), and so may names in
+    columns that are not declared, in session ids or in triples.
+
+    Args:
+        data: the tables.
+        key: at least 16 bytes that nobody can guess; text is taken as UTF-8.
+
+    Returns:
+        The same rows in the same order; ids of users are strings.
+
+    Raises:
+        DataError: a shorter key, or ``item_id`` or ``timestamp`` declared personal.
+
+    >>> from hybridrec import Dataset
+    >>> events = pl.DataFrame({"user_id": ["ann", "bob"], "item_id": "a", "phone": "555"})
+    >>> data = Dataset.from_frames(events, roles={"phone": "personal"})
+    >>> data.pseudonymise("a key that is no secret").events.columns
+    ['user_id', 'item_id']
+    """
     secret = key.encode() if isinstance(key, str) else key
     if len(secret) < SHORTEST_KEY:
         raise DataError(
@@ -83,8 +107,27 @@ def pseudonymise(data: Dataset, key: bytes | str) -> Dataset:
     )
 
 
-def k_anonymity(data: Dataset, columns: Sequence[str] | None, k: int) -> KAnonymity:
-    """See :meth:`Dataset.k_anonymity`."""
+def k_anonymity(data: Dataset, columns: Sequence[str] | None = None, k: int = 5) -> KAnonymity:
+    """Whether every combination of user attributes is shared by at least ``k`` users.
+
+    Numbers and dates are combined as they are: round them first.
+
+    Args:
+        data: the tables.
+        columns: attributes that somebody could know of a person; all of the user table that
+            are not declared ``personal`` when ``None``.
+        k: how many users are to share each combination.
+
+    Raises:
+        DataError: no table of users, no such attribute, ``k`` below 1.
+
+    >>> from hybridrec import Dataset
+    >>> events = pl.DataFrame({"user_id": ["u", "v", "w"], "item_id": "a"})
+    >>> users = pl.DataFrame({"user_id": ["u", "v", "w"], "town": ["Ulm", "Ulm", "Bonn"]})
+    >>> found = Dataset.from_frames(events, users=users).k_anonymity(k=2)
+    >>> found.holds, found.users_below, found.groups.rows()
+    (False, 1, [('Bonn', 1)])
+    """
     table = data.user_attributes
     if table is None:
         raise DataError("there is no table of users; give one with Dataset.from_frames(users=…)")

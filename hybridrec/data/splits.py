@@ -22,9 +22,29 @@ if TYPE_CHECKING:
 
 
 def split_by_time(
-    data: Dataset, test_days: float | None, at: datetime | None
+    data: Dataset, test_days: float | None = None, *, at: datetime | None = None
 ) -> tuple[Dataset, Dataset]:
-    """See :meth:`Dataset.split_by_time`."""
+    """Everything up to a moment, and everything after it.
+
+    Args:
+        data: what is split.
+        test_days: the moment lies this many days before the end of the data; or
+        at: the moment itself (UTC when it names no zone).
+
+    Returns:
+        ``(train, test)``; both keep the whole catalogue, and ``train`` only the triples that
+        were known at the moment.
+
+    Raises:
+        DataError: no times in the data, or a moment that leaves one side empty.
+
+    >>> from hybridrec import Dataset
+    >>> days = [datetime(2024, 1, day) for day in (1, 2, 3)]
+    >>> events = pl.DataFrame({"user_id": "u", "item_id": ["a", "b", "c"], "timestamp": days})
+    >>> train, test = Dataset.from_frames(events).split_by_time(at=datetime(2024, 1, 2))
+    >>> train.events["item_id"].to_list(), test.events["item_id"].to_list()
+    (['a', 'b'], ['c'])
+    """
     cut = _cut(data, test_days, at)
     before = pl.col(Columns.TIMESTAMP) <= cut
     train, test = data.events.filter(before), data.events.filter(~before)
@@ -33,8 +53,25 @@ def split_by_time(
     return _past(data, train, cut), replace(data, events=test)
 
 
-def split_leave_last_out(data: Dataset, n: int) -> tuple[Dataset, Dataset]:
-    """See :meth:`Dataset.split_leave_last_out`."""
+def split_leave_last_out(data: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:
+    """Each user's last ``n`` events, and everything before them.
+
+    Users with ``n`` events or fewer stay whole in the first part. With times, one user's last
+    events may be older than what another's first part holds: use :func:`split_by_time` where
+    that matters.
+
+    Returns:
+        ``(train, test)``; ``train`` speaks for the moment of its own last event.
+
+    Raises:
+        DataError: ``n`` below 1, or nobody has more than ``n`` events.
+
+    >>> from hybridrec import Dataset
+    >>> events = pl.DataFrame({"user_id": ["u", "v", "u"], "item_id": ["a", "a", "b"]})
+    >>> train, test = Dataset.from_frames(events).split_leave_last_out(n=1)
+    >>> test.events.rows()
+    [('u', 'b')]
+    """
     if n < 1:
         raise DataError(f"n={n}: leave at least one event out")
     data.sound()
@@ -47,9 +84,34 @@ def split_leave_last_out(data: Dataset, n: int) -> tuple[Dataset, Dataset]:
 
 
 def rolling_origins(
-    data: Dataset, test_days: float, n: int, step_days: float | None
+    data: Dataset, test_days: float, n: int, step_days: float | None = None
 ) -> Iterator[tuple[Dataset, Dataset]]:
-    """See :meth:`Dataset.rolling_origins`."""
+    """Several splits by time, oldest first: how a model would have done again and again.
+
+    The last test window ends with the data; each earlier one lies ``step_days`` before.
+
+    Args:
+        data: what is split.
+        test_days: the length of each test window.
+        n: how many splits.
+        step_days: days from one moment to the next; those of a window when ``None``, so that
+            windows touch and do not overlap.
+
+    Returns:
+        ``(train, test)`` of each moment, made as they are asked for: everything up to the
+        moment, and the ``test_days`` after it. Each speaks for its own end.
+
+    Raises:
+        DataError: no times in the data, no positive length, or a window without events.
+
+    >>> from hybridrec import Dataset
+    >>> days = [datetime(2024, 1, day) for day in (1, 2, 3)]
+    >>> events = pl.DataFrame({"user_id": "u", "item_id": ["a", "b", "c"], "timestamp": days})
+    >>> for train, test in Dataset.from_frames(events).rolling_origins(test_days=1, n=2):
+    ...     print(train.events["item_id"].to_list(), test.events["item_id"].to_list())
+    ['a'] ['b']
+    ['a', 'b'] ['c']
+    """
     if n < 1:
         raise DataError(f"n={n}: at least one origin is needed")
     width = positive_days("test_days", test_days)
@@ -69,7 +131,83 @@ def rolling_origins(
     return (_window(data, cut, cut + width) for cut in cuts)
 
 
-def split_new(
+def split_new_users(
+    data: Dataset,
+    test_days: float | None = None,
+    *,
+    at: datetime | None = None,
+    share: float | None = None,
+    seed: int = 0,
+) -> tuple[Dataset, Dataset]:
+    """Users whom training never saw apart from the others.
+
+    With a moment, ``train`` is everything up to it and ``test`` the later events of users who
+    have none before; later events of known users are in neither. With a share, ``test`` is
+    every event of the users drawn. Each user is drawn by itself: the draw changes neither with
+    the order of rows nor as users come and go, and the share holds on average.
+
+    Args:
+        data: what is split.
+        test_days: the moment lies this many days before the end of the data; or
+        at: the moment itself (UTC when it names no zone); or
+        share: how much of the users is held out, above 0 and below 1.
+        seed: draws the users of the share.
+
+    Returns:
+        ``(train, test)`` without a user in common.
+
+    Raises:
+        DataError: not one of the three, a moment without times in the data, or one side empty.
+
+    >>> from hybridrec import Dataset
+    >>> days = [datetime(2024, 1, day) for day in (1, 2, 3)]
+    >>> events = pl.DataFrame({"user_id": ["u", "u", "v"], "item_id": "a", "timestamp": days})
+    >>> train, test = Dataset.from_frames(events).split_new_users(at=datetime(2024, 1, 1))
+    >>> test.users.values
+    ['v']
+    """
+    return _split_new(data, Columns.USER, test_days, at, share, seed)
+
+
+def split_cold_items(
+    data: Dataset,
+    test_days: float | None = None,
+    *,
+    at: datetime | None = None,
+    share: float | None = None,
+    seed: int = 0,
+) -> tuple[Dataset, Dataset]:
+    """Items that nobody met in training apart from the others.
+
+    As :func:`split_new_users`, for items. Both parts keep the whole catalogue: the items of
+    ``test`` are known products without a history.
+
+    Args:
+        data: what is split.
+        test_days: the moment lies this many days before the end of the data; or
+        at: the moment itself (UTC when it names no zone); or
+        share: how much of the items with events is held out, above 0 and below 1.
+        seed: draws the items of the share.
+
+    Returns:
+        ``(train, test)`` whose events have no item in common.
+
+    Raises:
+        DataError: not one of the three, a moment without times in the data, or one side empty.
+
+    >>> from hybridrec import Dataset
+    >>> days = [datetime(2024, 1, day) for day in (1, 2, 3)]
+    >>> events = pl.DataFrame({"user_id": "u", "item_id": ["a", "b", "a"], "timestamp": days})
+    >>> train, test = Dataset.from_frames(events).split_cold_items(at=datetime(2024, 1, 1))
+    >>> test.events["item_id"].to_list()
+    ['b']
+    >>> train.items.values
+    ['a', 'b']
+    """
+    return _split_new(data, Columns.ITEM, test_days, at, share, seed)
+
+
+def _split_new(
     data: Dataset,
     column: str,
     test_days: float | None,
@@ -79,13 +217,13 @@ def split_new(
 ) -> tuple[Dataset, Dataset]:
     """Users or items without a past apart from all others.
 
-    See :meth:`Dataset.split_new_users` and :meth:`Dataset.split_cold_items`.
+    See :func:`split_new_users` and :func:`split_cold_items`.
 
     Args:
         data: what is split.
         column: the ids that are to be new, ``user_id`` or ``item_id``.
-        test_days: as :meth:`Dataset.split_by_time`.
-        at: as :meth:`Dataset.split_by_time`.
+        test_days: as :func:`split_by_time`.
+        at: as :func:`split_by_time`.
         share: how much of the ids is held out, instead of a moment.
         seed: draws the ids of the share.
     """
@@ -114,7 +252,30 @@ def split_new(
 def split_by_group(
     data: Dataset, column: str, test: Collection[Hashable]
 ) -> tuple[Dataset, Dataset]:
-    """See :meth:`Dataset.split_by_group`."""
+    """The events of some groups apart from all others.
+
+    The groups are the values of one column: of the events (such as the ``part`` that a public
+    set comes with) or else of the users, whose events then stay together. The moments of the
+    two parts may overlap.
+
+    Args:
+        data: what is split.
+        column: a column of ``events`` or of ``user_attributes``.
+        test: the groups held out.
+
+    Returns:
+        ``(train, test)``; events and users without a group are in ``train``, which speaks for
+        the moment of its own last event.
+
+    Raises:
+        DataError: no such column, groups that do not occur, or one side empty.
+
+    >>> from hybridrec import Dataset
+    >>> events = pl.DataFrame({"user_id": "u", "item_id": ["a", "b"], "part": ["fit", "test"]})
+    >>> train, test = Dataset.from_frames(events).split_by_group("part", test=["test"])
+    >>> test.events.rows()
+    [('u', 'b', 'test')]
+    """
     data.sound()
     users = data.user_attributes
     if column in data.events.columns:

@@ -132,7 +132,9 @@ def test_what_is_put_right_stays_right(counts: list[tuple[str | None, int]], tim
 
 
 @given(columns, st.randoms(use_true_random=False))
-def test_the_order_of_values_is_nothing(counts: list[tuple[str | None, int]], random: Random) -> None:
+def test_the_order_of_values_is_nothing(
+    counts: list[tuple[str | None, int]], random: Random
+) -> None:
     values = [v for v, n in counts for _ in range(n)]
     first = usual_spellings(pl.Series(values, dtype=pl.String), 3.0)
     random.shuffle(values)

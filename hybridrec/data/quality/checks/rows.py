@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from hybridrec.data.columns import Columns, as_given
+from hybridrec.data.privacy import PERSONAL
 from hybridrec.data.quality.checking import (
     Check,
     Fix,
@@ -235,9 +236,9 @@ def _unreadable_numbers(table: TableName) -> Check:
             if given in frame.columns:
                 rows = rows_where(frame, pl.col(column).is_null() & pl.col(given).is_not_null())
                 shown = frame[given].gather(rows.head(1)).to_list()
-                if shown:
-                    detail = f"{rows.len():,} values are no numbers, such as {shown[0]!r}"
-                    yield Flagged(rows, detail, column)
+                private = inspection.data.declared_roles.get(column) == PERSONAL
+                such = "" if private or not shown else f", such as {shown[0]!r}"
+                yield Flagged(rows, f"{rows.len():,} values are no numbers{such}", column)
 
     return unreadable_number
 
