@@ -147,7 +147,9 @@ def test_check_reads_the_shops_columns_tables_thresholds_and_zone(tmp_path: Path
     result = run(app, [*arguments, "--config", str(tmp_path / "quality.yaml")])
     assert result.exit_code == 1, result.output
     headline = result.output.splitlines()[0]
-    assert headline.startswith("3 events · 2 catalogue rows · 1 triple · 2 user rows")
+    assert headline.startswith(
+        "3 events of 2 users on 2 items · 2 catalogue rows · 1 triple · 2 user rows"
+    )
     assert headline.endswith("2024-01-02 to 2024-01-04")
     for code in ("repeated-user-rows", "malformed-triples", "missing-values"):
         assert code in result.output

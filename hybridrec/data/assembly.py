@@ -14,7 +14,14 @@ from hybridrec.data.columns import Columns
 from hybridrec.data.identifiers import IdCodec
 from hybridrec.data.sources import Table, as_text_ids, merged_events, with_identities
 from hybridrec.data.sources.frames import TABLES
-from hybridrec.data.tables import described_items, require_columns, with_ids, with_numbers
+from hybridrec.data.tables import (
+    described_items,
+    require_columns,
+    with_ids,
+    with_numbers,
+    with_one_width,
+    without_objects,
+)
 from hybridrec.data.times import with_times
 from hybridrec.errors import DataError
 
@@ -65,7 +72,19 @@ def assembled(
         triples = timed(triples, tables["triples"].label, Columns.TIMESTAMP)
     if "users" in tables:
         users = _with_known_ids(tables["users"], Columns.USER, None if identified else user_codec)
-    return Parts(events, catalogue, triples, users, _last_moment(events), user_codec, item_codec)
+    events, catalogue = with_one_width(events, catalogue, Columns.ITEM)
+    if users is not None:
+        events, users = with_one_width(events, users, Columns.USER)
+    as_of = _last_moment(events)
+    return Parts(
+        without_objects(events),
+        without_objects(catalogue),
+        None if triples is None else without_objects(triples),
+        None if users is None else without_objects(users),
+        as_of,
+        user_codec,
+        item_codec,
+    )
 
 
 def _events(

@@ -264,6 +264,8 @@ class Dataset:
     ) -> Dataset:
         """Applies the fixes of what :meth:`check` finds; :attr:`ledger` says what they changed.
 
+        Fixes go round in a fixed order until none finds anything: cleaning twice is cleaning once.
+
         Args:
             fixes: the codes of findings to mend; when ``None`` those mended by default.
             without: codes to leave as they are.

@@ -21,7 +21,7 @@ import polars as pl
 from hybridrec.data.columns import Columns, as_given
 from hybridrec.errors import DataError
 from kg.columns import VALUES_SEPARATOR, infer_columns
-from kg.schema import Column, ColumnKind
+from kg.schema import ITEM, Column, ColumnKind
 
 Role = Literal[
     "text",
@@ -225,6 +225,8 @@ def _by_given_name(values: _Values) -> Inference | None:
         return "identifier", "it names the items"
     if values.name in Columns.TEXT and not values.dtype.is_nested():
         return "text", "its name says so"
+    if values.name == ITEM:
+        return "ignored", f"{ITEM!r} is what the graph calls the items themselves: rename it"
     if values.name.endswith(as_given("")):
         return "ignored", "it keeps what was written where a value could not be read"
     return None

@@ -63,7 +63,39 @@ def with_ids(frame: pl.DataFrame, column: str) -> tuple[pl.DataFrame, IdCodec]:
     ids, codec = normalise_ids(frame[column])
     if ids.dtype == pl.String:
         ids = blank_as_null(ids)
+        if ids.null_count() == ids.len():
+            raise DataError(f"column {column!r} holds no id at all: every value is blank")
     return frame.with_columns(ids.alias(column)), codec
+
+
+def with_one_width(
+    frame: pl.DataFrame, other: pl.DataFrame, column: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both tables with integer ids of one type, should one of them need unsigned integers.
+
+    Raises:
+        DataError: negative ids in one table and ids of 2⁶³ or more in the other.
+    """
+    if frame.schema[column] == other.schema[column]:
+        return frame, other
+    for table in (frame, other):
+        least = table[column].min()
+        if isinstance(least, int) and least < 0:
+            raise DataError(
+                f"column {column!r} holds {least} in one table and numbers of 2**63 or more in "
+                "another; no integer type holds both: give them as strings"
+            )
+    wide = pl.col(column).cast(pl.UInt64)
+    return frame.with_columns(wide), other.with_columns(wide)
+
+
+def without_objects(frame: pl.DataFrame) -> pl.DataFrame:
+    """The table with Python objects of any kind written out as text."""
+    for column in frame.get_columns():
+        if column.dtype == pl.Object:
+            texts = [None if value is None else str(value) for value in column.to_list()]
+            frame = frame.with_columns(pl.Series(column.name, texts, dtype=pl.String))
+    return frame
 
 
 def with_numbers(frame: pl.DataFrame, table: str) -> pl.DataFrame:
@@ -79,7 +111,9 @@ def with_numbers(frame: pl.DataFrame, table: str) -> pl.DataFrame:
         if column not in frame.columns or frame.schema[column].is_integer():
             continue
         given = frame[column]
-        if given.dtype.is_nested() or given.dtype.is_temporal():
+        if isinstance(given.dtype, pl.Categorical | pl.Enum):
+            given = given.cast(pl.String)
+        if not (given.dtype.is_numeric() or given.dtype in (pl.String, pl.Boolean, pl.Null)):
             raise DataError(
                 f"{table}: {column!r} holds {given.dtype}, not numbers; rename it if it is none"
             )

@@ -22,8 +22,6 @@ TABLES: tuple[TableName, ...] = ("events", "catalogue", "triples", "users")
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 CANCELLATIONS = "cancellations"
 """The check whose fix sets cancellations off against purchases."""
-PURCHASES = ("purchase", "purchased", "buy", "bought", "order", "ordered", "sale", "transaction")
-"""Kinds of event that are purchases, where some events are of these kinds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +95,11 @@ class Inspection:
         """Whether an event is a purchase, as far as the data tell one from a view."""
         if Columns.EVENT not in self.events.columns:
             return pl.lit(True)
-        bought = as_text(self.events, Columns.EVENT).str.to_lowercase().is_in(PURCHASES)
+        bought = (
+            as_text(self.events, Columns.EVENT)
+            .str.to_lowercase()
+            .is_in(self.config.purchase_events)
+        )
         bought = bought.fill_null(False)
         return bought if self.events.select(bought.any()).item() else pl.lit(True)
 

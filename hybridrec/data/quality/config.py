@@ -26,6 +26,10 @@ class QualityConfig(Settings):
         "cancel", "cancellation", "cancelled", "return", "returned", "refund", "refunded",
     )  # fmt: skip
     """Kinds of event that undo a purchase."""
+    purchase_events: tuple[str, ...] = (
+        "purchase", "purchased", "buy", "bought", "order", "ordered", "sale", "transaction",
+    )  # fmt: skip
+    """Kinds of event that can be undone, where the data have any of them."""
 
     outlier_deviations: float = Field(5.0, gt=0)
     """Quantities and prices this many robust standard deviations from the item's median, on a

@@ -17,7 +17,6 @@ from hybridrec.data.privacy import PERSONAL
 from hybridrec.data.quality.checking import SEVERITIES, TABLES, Check, Flagged, Inspection
 from hybridrec.data.quality.checks import CHECKS
 from hybridrec.data.quality.config import QualityConfig
-from hybridrec.data.quality.fixes import with_table
 from hybridrec.data.quality.ledger import LedgerEntry
 from hybridrec.data.quality.profile import Profile
 from hybridrec.data.quality.report import Finding, QualityReport
@@ -40,7 +39,7 @@ def check(
     show_users: bool = False,
 ) -> QualityReport:
     """Looks through a dataset; see :meth:`hybridrec.data.Dataset.check`."""
-    inspection = Inspection(_comparable(data), config or QualityConfig())
+    inspection = Inspection(data, config or QualityConfig())
     mask = None if show_users else uuid4().hex
     findings = []
     for one in track(checks, "checking", len(checks)):
@@ -121,8 +120,7 @@ def clean(
         and one.code not in without
         and (one.code in fixes if fixes is not None else one.fix.by_default)
     ]
-    comparable = _comparable(data)
-    inspection = Inspection(comparable, config or QualityConfig())
+    inspection = Inspection(data, config or QualityConfig())
     with stage("cleaning"):
         # what one fix changes another may have to mend: until all of them in a row find nothing
         still, applied = 0, 0
@@ -139,20 +137,7 @@ def clean(
                     f"{one.code}: the fixes never come to an end, this one has just changed the "
                     f"data again; leave it out with without=[{one.code!r}]"
                 )
-    return data if inspection.data is comparable else inspection.data
-
-
-def _comparable(data: Dataset) -> Dataset:
-    """The dataset with Python objects written out as text, so that they can be compared."""
-    whole = Inspection(data, QualityConfig())
-    for name in TABLES:
-        table = whole.table(name)
-        for column in [] if table is None else table.get_columns():
-            if column.dtype == pl.Object and table is not None:
-                texts = [None if value is None else str(value) for value in column.to_list()]
-                table = table.with_columns(pl.Series(column.name, texts, dtype=pl.String))
-                data = with_table(data, name, table)
-    return data
+    return inspection.data
 
 
 def _mended(inspection: Inspection, one: Check) -> Dataset:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-SHORTEST = 6
-"""Words of fewer letters are never taken for misspellings: one letter makes another word."""
+SHORTEST = 7
+"""Words of fewer letters have no misspellings: one letter makes another word of them."""
 SYLLABLES = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
 """Scripts in which every sign is a syllable or a word: one sign makes another word."""
 MOST_VALUES = 20_000
@@ -32,7 +32,7 @@ def usual_spellings(values: pl.Series, frequency: float) -> pl.DataFrame:
 
     Values that differ only in case, accents, punctuation and spaces are the most frequent of them.
     A value one letter away from one that is ``frequency`` times as frequent is that one, where the
-    letter is in a word of five or more, or a space in it. Values that differ in a digit never are.
+    letter is in a word of seven or more, or a space in it. Values that differ in a digit never are.
     What is counted together may be ``frequency`` times a third value, and so on to the end.
 
     Args:
@@ -64,7 +64,7 @@ def usual_spellings(values: pl.Series, frequency: float) -> pl.DataFrame:
 def _right_keys(keys: pl.DataFrame, frequency: float) -> dict[str, str]:
     """For misspelled keys those that they should be; as counts add up, more may turn out to be."""
     worded = keys.filter(
-        (pl.col("key").str.len_chars() >= SHORTEST) & ~pl.col("key").str.contains(SYLLABLES)
+        (pl.col("key").str.len_chars() >= SHORTEST - 1) & ~pl.col("key").str.contains(SYLLABLES)
     )
     counts = dict(zip(worded["key"], worded["all"], strict=True))
     right: dict[str, str] = {}
@@ -114,7 +114,7 @@ def _may_be_misspelt(one: str, other: str) -> bool:
     if len(words) != len(others):
         return one.replace(" ", "") == other.replace(" ", "")
     apart = [pair for pair in zip(words, others, strict=True) if pair[0] != pair[1]]
-    return all(min(len(word), len(other)) >= SHORTEST for word, other in apart)
+    return all(max(len(word), len(other)) >= SHORTEST for word, other in apart)
 
 
 def _digits(text: str) -> str:

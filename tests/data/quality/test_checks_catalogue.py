@@ -198,13 +198,39 @@ def test_merging_leaves_columns_of_any_name_alone() -> None:
         {"user_id": "u", "item_id": ["a1", "A1", "a1"], "to": ["x", "y", "z"], "_n": [1, 2, 3]}
     )
     triples = pl.DataFrame({"head": ["A1"], "relation": ["r"], "tail": ["t"], "to": ["q"]})
-    catalogue = pl.DataFrame({"item_id": ["a1", "A1"], "_row": [1, 2], "to": ["m", "n"]})
+    catalogue = pl.DataFrame(
+        {"item_id": ["a1", "A1"], "title": "Tea", "_row": [1, 2], "to": ["m", "n"]}
+    )
     data = Dataset.from_frames(events, catalogue, triples=triples)
     clean = data.clean(["id-spelling"])
     assert clean.events.rows() == [("u", "a1", "x", 1), ("u", "a1", "y", 2), ("u", "a1", "z", 3)]
-    assert clean.catalogue.rows() == [("a1", 1, "m")]
+    assert clean.catalogue.rows() == [("a1", "Tea", 1, "m")]
     assert clean.triples is not None
     assert clean.triples.rows() == [("a1", "r", "t", "q")]
+
+
+def test_ids_without_a_title_are_left_alone() -> None:
+    catalogue = pl.DataFrame({"item_id": ["a1", "A1", "b1", "B1"], "title": ["", "", "Tea", None]})
+    events = pl.DataFrame({"user_id": "u", "item_id": ["a1", "A1", "b1", "B1"]})
+
+    assert not Dataset.from_frames(events).check()["id-spelling"]
+    assert not Dataset.from_frames(events, catalogue).check()["id-spelling"]
+
+
+def test_near_duplicates_may_differ_in_codes_and_images() -> None:
+    catalogue = pl.DataFrame(
+        {
+            "item_id": [1, 2, 3],
+            "title": ["Tea pot", "TEA-POT", "Cup"],
+            "ean": ["4006381333931", "4006381333948", "4006381333955"],
+            "image": ["one.jpg", "two.jpg", "three.jpg"],
+        }
+    )
+    events = pl.DataFrame({"user_id": "u", "item_id": [1, 2, 3]})
+
+    found = Dataset.from_frames(events, catalogue).check()["near-duplicate-items"]
+
+    assert [finding.count for finding in found] == [2]
 
 
 def test_near_duplicates_are_merged_only_when_told_to() -> None:

@@ -393,7 +393,9 @@ def test_fixes_may_be_left_out() -> None:
 
 def test_what_one_fix_brings_about_another_mends() -> None:
     moments = [FIRST, FIRST, FIRST + timedelta(days=1)]
-    events = pl.DataFrame({"user_id": "u", "item_id": ["a1", "A1", "a1"], "timestamp": moments})
+    events = pl.DataFrame(
+        {"user_id": "u", "item_id": ["a1", "A1", "a1"], "title": "Tea", "timestamp": moments}
+    )
     clean = Dataset.from_frames(events).clean(config=CONFIG)
     assert [entry.code for entry in clean.ledger] == ["id-spelling"] * 2 + ["exact-duplicates"]
     assert clean.events.height == 2

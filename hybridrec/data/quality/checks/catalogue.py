@@ -202,7 +202,7 @@ def _merged(inspection: Inspection, flagged: list[Flagged]) -> Dataset:
     data = replace(data)
     for found in flagged:
         assert found.rows is not None
-        keys = _KEYS[found.column or Columns.ITEM](inspection.catalogue)
+        keys = _KEYS[found.column or Columns.ITEM](inspection)
         group = inspection.catalogue.select(Columns.ITEM, keys.alias("_key"))[found.rows]
         group = group.join(met, on=Columns.ITEM, how="left", maintain_order="left")
         group = group.with_columns(pl.col("_n").fill_null(0))
@@ -212,20 +212,29 @@ def _merged(inspection: Inspection, flagged: list[Flagged]) -> Dataset:
     return data
 
 
-def _id_keys(catalogue: pl.DataFrame) -> pl.Series:
-    """What two spellings of one id have in common: its signs without separators, and the title."""
+def _id_keys(inspection: Inspection) -> pl.Series:
+    """What two spellings of one id have in common: its signs without separators, and the title.
+
+    Null without a title: ids alone may well mean case.
+    """
+    catalogue = inspection.catalogue
     spaced = pl.col(Columns.ITEM).str.to_uppercase().str.replace_all(SEPARATORS, "-")
     # between digits a separator tells: 1-23 is not 12-3
-    parts = [spaced.str.replace_all(r"^-|-$|(\D)-", "$1").str.replace_all(r"-(\D)", "$1")]
-    if Columns.TITLE in catalogue.columns:
-        parts.append(normalised(as_text(catalogue, Columns.TITLE)).fill_null(""))
-    return catalogue.select(pl.concat_str(parts, separator="\x1f").alias("key")).to_series()
-
-
-def _title_keys(catalogue: pl.DataFrame) -> pl.Series:
-    """The title's words and every other column; null without a title or with an id twice."""
+    signs = spaced.str.replace_all(r"^-|-$|(\D)-", "$1").str.replace_all(r"-(\D)", "$1")
     title = normalised(as_text(catalogue, Columns.TITLE))
-    others = [c for c in catalogue.columns if c not in (Columns.ITEM, Columns.TITLE)]
+    key = pl.concat_str([signs, title], separator="\x1f")
+    return catalogue.select(pl.when(title != "").then(key).alias("key")).to_series()
+
+
+def _title_keys(inspection: Inspection) -> pl.Series:
+    """The title's words and every other column that is no code, link or image.
+
+    Null without a title or with an id twice.
+    """
+    catalogue = inspection.catalogue
+    own = inspection.data.roles.filter(pl.col("role").is_in(["identifier", "image", "ignored"]))
+    others = [c for c in catalogue.columns if c not in (*own["column"], Columns.TITLE)]
+    title = normalised(as_text(catalogue, Columns.TITLE))
     whole = pl.struct(title.alias("title"), *others).hash()
     known = (title != "") & ~pl.col(Columns.ITEM).is_duplicated()
     return catalogue.select(pl.when(known).then(whole).alias("key")).to_series()
@@ -240,14 +249,15 @@ _KEYS = {Columns.ITEM: _id_keys, Columns.TITLE: _title_keys}
     severity="warning",
     why="one product under two ids is half as popular as it is",
     fix=Fix("takes them for one item, the one met most", _merged),
+    needs=(Columns.TITLE,),
 )
 def id_spelling(inspection: Inspection) -> Flagged | None:
-    """Items whose ids differ only in case or separators, under the same title if they have one."""
+    """Items under the same title whose ids differ only in case or separators."""
     catalogue = inspection.catalogue
     if catalogue.schema[Columns.ITEM] != pl.String:
         return None
     one_row = ~pl.col(Columns.ITEM).is_duplicated()
-    keyed = catalogue.select(Columns.ITEM, _id_keys(catalogue).alias("key"))
+    keyed = catalogue.select(Columns.ITEM, _id_keys(inspection).alias("key"))
     several = pl.len().over("key", one_row) > 1
     rows = rows_where(keyed, one_row & several & pl.col("key").is_not_null())
     return Flagged(
@@ -272,7 +282,7 @@ def near_duplicate_items(inspection: Inspection) -> Flagged:
     Titles that more items have than ``near_duplicates_at_most`` are a way of naming.
     """
     catalogue, config = inspection.catalogue, inspection.config
-    keyed = _title_keys(catalogue).to_frame()
+    keyed = _title_keys(inspection).to_frame()
     size = pl.len().over("key")
     few = (size > 1) & (size <= config.near_duplicates_at_most)
     rows = rows_where(keyed, pl.col("key").is_not_null() & few)
