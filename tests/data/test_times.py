@@ -260,7 +260,7 @@ def test_a_zone_may_stand_apart(written: str) -> None:
 
 
 def test_a_format_that_cannot_be_is_refused() -> None:
-    with pytest.raises(DataError, match="no time format '%d.%m.%Y %Hh'"):
+    with pytest.raises(DataError, match=r"no time format '%d\.%m\.%Y %Hh'"):
         with_times(
             pl.DataFrame({"timestamp": ["1.3.2024 10h"]}), "events", time_format="%d.%m.%Y %Hh"
         )
