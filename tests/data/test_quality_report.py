@@ -114,9 +114,8 @@ def text_of(html: str) -> str:
 
 def test_text_tells_what_was_read_and_how_bad_it_is() -> None:
     first, second = quality_text(report(*MANY)).splitlines()[:2]
-    assert (
-        first
-        == "100,000 events of 12 users on 34 items · 1,500 catalogue rows · 2024-03-01 to 2024-03-04"
+    assert first == (
+        "100,000 events of 12 users on 34 items · 1,500 catalogue rows · 2024-03-01 to 2024-03-04"
     )
     assert second == "Not fit to learn from yet: 1 error, 3 warnings and 1 note."
 
