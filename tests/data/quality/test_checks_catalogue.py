@@ -84,7 +84,7 @@ def test_conflicting_rows_become_the_first_with_its_gaps_filled() -> None:
     finding = the_finding(data, "conflicting-catalogue-rows")
     assert rows_of(data, "conflicting-catalogue-rows") == [1, 3, 5]
     assert (finding.severity, finding.column) == ("error", "item_id")
-    assert finding.detail == "1 items have 3 different rows, 1 of them under several titles"
+    assert finding.detail == "1 item with 3 different rows, 1 of them under several titles"
     clean = data.clean(["conflicting-catalogue-rows"])
     assert clean.catalogue.rows() == [
         ("b", None, 1, ["k"]),

@@ -59,7 +59,7 @@ def test_bots_are_found_and_dropped() -> None:
     data = Dataset.from_frames(pl.concat([people(), robot(), robot("second", 250)]))
     assert flagged_users(data, "bots") == {"bot", "second"}
     assert the_finding(data, "bots").severity == "warning"
-    assert "550 events are theirs" in the_finding(data, "bots").detail
+    assert "theirs are 550 events" in the_finding(data, "bots").detail
     clean = data.clean(["bots"])
     assert_frame_equal(clean.events, Dataset.from_frames(people()).events)
     assert [(e.rows_in, e.rows_out, e.rows_changed) for e in clean.ledger] == [(730, 180, 0)]

@@ -25,6 +25,7 @@ from hybridrec.data.quality.fixes import (
     with_table,
 )
 from hybridrec.data.quality.spelling import normalised
+from hybridrec.data.quality.wording import counted
 from hybridrec.data.tables import unknown_items
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ SEPARATORS = r"[\s\-_./]+"
 def missing_catalogue_id(inspection: Inspection) -> Flagged:
     """Catalogue rows without an id."""
     rows = rows_where(inspection.catalogue, pl.col(Columns.ITEM).is_null())
-    return Flagged(rows, f"{rows.len():,} rows have no item_id", Columns.ITEM)
+    return Flagged(rows, f"{rows.len():,} without an item_id", Columns.ITEM)
 
 
 @quality_check(
@@ -59,7 +60,7 @@ def duplicate_catalogue_rows(inspection: Inspection) -> Flagged:
     catalogue = inspection.catalogue
     repeated = ~catalogue.select(pl.struct(pl.all()).is_first_distinct()).to_series()
     rows = rows_where(catalogue, repeated & catalogue[Columns.ITEM].is_not_null())
-    return Flagged(rows, f"{rows.len():,} rows repeat an earlier one in every column")
+    return Flagged(rows, f"{rows.len():,} equal to an earlier one in every column")
 
 
 def _first_description(inspection: Inspection, flagged: list[Flagged]) -> Dataset:
@@ -104,7 +105,7 @@ def conflicting_catalogue_rows(inspection: Inspection) -> Flagged:
         named = f", {(titles[Columns.TITLE] > 1).sum():,} of them under several titles"
     return Flagged(
         rows,
-        f"{n_items:,} items have {found.height:,} different rows{named}",
+        f"{counted(n_items, 'item')} with {found.height:,} different rows{named}",
         Columns.ITEM,
         examples=found.sort(Columns.ITEM, maintain_order=True),
     )
@@ -131,7 +132,10 @@ def unknown_items_of_events(inspection: Inspection) -> Flagged:
     """Events on items that the catalogue lacks."""
     unknown = unknown_items(inspection.events, inspection.catalogue)
     rows = rows_where(inspection.events, pl.col(Columns.ITEM).is_in(unknown.implode()))
-    detail = f"{unknown.len():,} items are not in the catalogue; {rows.len():,} events are on them"
+    detail = (
+        f"{counted(unknown.len(), 'item')} that the catalogue lacks, in "
+        f"{counted(rows.len(), 'event')}"
+    )
     return Flagged(rows, detail, Columns.ITEM)
 
 
@@ -149,7 +153,7 @@ def never_seen_items(inspection: Inspection) -> Flagged:
     rows = rows_where(inspection.catalogue, item.is_not_null() & ~item.is_in(met))
     return Flagged(
         rows,
-        f"{rows.len():,} of {inspection.catalogue.height:,} items have no event",
+        f"{rows.len():,} of {inspection.catalogue.height:,} items without an event",
         Columns.ITEM,
     )
 
@@ -192,7 +196,7 @@ def _outside(inspection: Inspection, column: str, side: str) -> Flagged | None:
     # a limit is a day; the whole of it counts
     outside = moment < limit if side == "before" else moment >= limit.dt.offset_by("1d")
     rows = rows_where(moments, outside)
-    return Flagged(rows, f"{rows.len():,} events lie {side} their item's {column}", column)
+    return Flagged(rows, f"{rows.len():,} {side} their item's {column}", column)
 
 
 def _merged(inspection: Inspection, flagged: list[Flagged]) -> Dataset:

@@ -19,6 +19,7 @@ from hybridrec.data.quality.checking import (
 )
 from hybridrec.data.quality.fixes import drop_rows, flagged_rows, is_among, with_table
 from hybridrec.data.quality.robust import log_deviations
+from hybridrec.data.quality.wording import counted
 
 if TYPE_CHECKING:
     from hybridrec.data.dataset import Dataset
@@ -87,8 +88,8 @@ def bots(inspection: Inspection) -> Flagged | None:
     fewest, usual = _least(found["a day"]), _median(users["a day"])
     return Flagged(
         rows,
-        f"{found.height:,} users have {fewest:g} or more events on a usual day of theirs, where "
-        f"the median user has {usual:g}; {rows.len():,} events are theirs",
+        f"{counted(found.height, 'user')} with {fewest:g} or more events on a usual day of theirs, "
+        f"where the median user has {usual:g}; theirs are {counted(rows.len(), 'event')}",
         Columns.USER,
         examples=_by_user(inspection, rows),
     )
@@ -118,8 +119,8 @@ def resellers(inspection: Inspection) -> Flagged | None:
     fewest, usual = _least(found["items"]), _median(users["items"])
     return Flagged(
         rows,
-        f"{found.height:,} users met {fewest:g} or more different items, where the median user "
-        f"met {usual:g}; {rows.len():,} events are theirs",
+        f"{counted(found.height, 'user')} with {fewest:g} or more different items, "
+        f"where the median user has {usual:g}; theirs are {counted(rows.len(), 'event')}",
         Columns.USER,
         examples=_by_user(inspection, rows),
     )
@@ -147,7 +148,7 @@ def one_event_users(inspection: Inspection) -> Flagged:
     rows = rows_where(inspection.coded, events.is_not_null() & ~events.is_duplicated())
     n_users = inspection.coded[Columns.USER].drop_nulls().n_unique()
     return Flagged(
-        rows, f"{rows.len():,} of {n_users:,} users have one event", Columns.USER, of=n_users
+        rows, f"{rows.len():,} of {n_users:,} users with one event", Columns.USER, of=n_users
     )
 
 
@@ -188,8 +189,8 @@ def duplicated_sessions(inspection: Inspection) -> Flagged:
     found = rows_where(rows, pl.col("session").is_in(repeats["session"].implode()))
     return Flagged(
         found,
-        f"{repeats.height:,} sessions repeat an earlier one under another number, "
-        f"with {found.len():,} events",
+        f"{counted(repeats.height, 'session')} equal to an earlier one under another number, "
+        f"with {counted(found.len(), 'event')}",
         Columns.SESSION,
     )
 
@@ -239,7 +240,7 @@ def repeated_user_rows(inspection: Inspection) -> Flagged:
     assert users is not None
     user = pl.col(Columns.USER)
     rows = rows_where(users, user.is_null() | ~user.is_first_distinct())
-    return Flagged(rows, f"{rows.len():,} rows repeat a user or name none", Columns.USER)
+    return Flagged(rows, f"{rows.len():,} with the user of an earlier row, or none", Columns.USER)
 
 
 def attribute_columns(inspection: Inspection) -> list[str]:
@@ -287,5 +288,6 @@ def identifiable_users(inspection: Inspection) -> Flagged | None:
     rows = rows_where(users, tells & (shared < k))
     return Flagged(
         rows,
-        f"{rows.len():,} users share their {', '.join(columns)} with fewer than {k - 1} others",
+        f"{counted(rows.len(), 'user')} with fewer than {k - 1} others of the same "
+        f"{', '.join(columns)}",
     )

@@ -26,6 +26,7 @@ from hybridrec.data.quality.fixes import (
 )
 from hybridrec.data.quality.netting import Netted, netted
 from hybridrec.data.quality.robust import log_deviations
+from hybridrec.data.quality.wording import counted
 
 if TYPE_CHECKING:
     from hybridrec.data.dataset import Dataset
@@ -46,9 +47,7 @@ def non_positive_quantity(inspection: Inspection) -> Flagged:
     """Purchases with a quantity of zero or less that are no cancellations."""
     nothing = (pl.col(Columns.QUANTITY) <= 0) & inspection.buys & ~inspection.cancels
     rows = rows_where(inspection.events, nothing)
-    return Flagged(
-        rows, f"{rows.len():,} quantities are zero or less, and no cancellations", Columns.QUANTITY
-    )
+    return Flagged(rows, f"{rows.len():,} of zero or less, and no cancellation", Columns.QUANTITY)
 
 
 @quality_check(
@@ -62,7 +61,7 @@ def non_positive_quantity(inspection: Inspection) -> Flagged:
 def non_positive_price(inspection: Inspection) -> Flagged:
     """Events with a price of zero or less."""
     rows = rows_where(inspection.events, pl.col(Columns.PRICE) <= 0)
-    return Flagged(rows, f"{rows.len():,} prices are zero or less", Columns.PRICE)
+    return Flagged(rows, f"{rows.len():,} of zero or less", Columns.PRICE)
 
 
 @quality_check(
@@ -76,7 +75,7 @@ def non_positive_price(inspection: Inspection) -> Flagged:
 def non_positive_catalogue_price(inspection: Inspection) -> Flagged:
     """Items with a price of zero or less."""
     rows = rows_where(inspection.catalogue, pl.col(Columns.PRICE) <= 0)
-    return Flagged(rows, f"{rows.len():,} prices are zero or less", Columns.PRICE)
+    return Flagged(rows, f"{rows.len():,} of zero or less", Columns.PRICE)
 
 
 def _outliers(inspection: Inspection, column: str) -> Flagged:
@@ -96,7 +95,7 @@ def _outliers(inspection: Inspection, column: str) -> Flagged:
     )
     return Flagged(
         rows,
-        f"{rows.len():,} values are over {config.outlier_ratio:g} times above or below what is "
+        f"{rows.len():,} over {config.outlier_ratio:g} times above or below what is "
         f"usual for the item, and over {config.outlier_deviations:g} robust deviations away",
         column,
         examples=found.sort(pl.col(column).abs(), descending=True),
@@ -182,8 +181,9 @@ def cancellations(inspection: Inspection) -> Flagged:
     reduced = int((left.reduced & ~left.undone).sum())
     return Flagged(
         rows,
-        f"{rows.len():,} events cancel or return others: they undo {left.undone.sum():,} purchases "
-        f"whole and {reduced:,} in part; {left.unmatched:,} find no purchase before them",
+        f"{counted(rows.len(), 'event')} that cancel or return others: they undo "
+        f"{counted(int(left.undone.sum()), 'purchase')} whole and {reduced:,} in part; "
+        f"{left.unmatched:,} find no purchase before them",
     )
 
 
@@ -245,8 +245,8 @@ def service_items(inspection: Inspection) -> Flagged:
         counts = counts.join(titles, on=Columns.ITEM, how="left", maintain_order="left")
     return Flagged(
         rows,
-        f"{named.height:,} items are services or bookings, not products; {rows.len():,} events are "
-        "on them",
+        f"{counted(named.height, 'item')} named like a service or a booking, "
+        f"in {counted(rows.len(), 'event')}",
         Columns.ITEM,
         examples=counts,
     )
@@ -265,5 +265,5 @@ def unsold_service_items(inspection: Inspection) -> Flagged:
     items = inspection.catalogue[Columns.ITEM].gather(services)
     rows = services.filter(~items.is_in(inspection.events[Columns.ITEM].unique().implode()))
     return Flagged(
-        rows, f"{rows.len():,} items without an event are services or bookings", Columns.ITEM
+        rows, f"{rows.len():,} named like a service or a booking, without an event", Columns.ITEM
     )

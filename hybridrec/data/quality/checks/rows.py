@@ -55,7 +55,7 @@ ID_COLUMNS: dict[TableName, tuple[str, ...]] = {
 def missing_user(inspection: Inspection) -> Flagged:
     """Events whose user is null or blank."""
     rows = rows_where(inspection.events, pl.col(Columns.USER).is_null())
-    return Flagged(rows, f"{rows.len():,} events have no user", Columns.USER)
+    return Flagged(rows, f"{rows.len():,} without a user", Columns.USER)
 
 
 @quality_check(
@@ -69,7 +69,7 @@ def missing_user(inspection: Inspection) -> Flagged:
 def missing_item(inspection: Inspection) -> Flagged:
     """Events whose item is null or blank."""
     rows = rows_where(inspection.events, pl.col(Columns.ITEM).is_null())
-    return Flagged(rows, f"{rows.len():,} events have no item", Columns.ITEM)
+    return Flagged(rows, f"{rows.len():,} without an item", Columns.ITEM)
 
 
 @quality_check(
@@ -85,7 +85,9 @@ def placeholder_ids(inspection: Inspection) -> Iterator[Flagged]:
         if inspection.events.schema[column] == pl.String:
             word = pl.col(column).str.strip_chars().str.to_lowercase()
             rows = rows_where(inspection.events, word.is_in(PLACEHOLDERS))
-            yield Flagged(rows, f"{rows.len():,} ids are words such as 'null' or 'nan'", column)
+            yield Flagged(
+                rows, f"{rows.len():,} with a word such as 'null' or 'nan' for an id", column
+            )
 
 
 def _padded_ids(table: TableName) -> Check:
@@ -112,7 +114,7 @@ def _padded_ids(table: TableName) -> Check:
         for column in columns:
             if frame.schema[column] == pl.String:
                 rows = rows_where(frame, pl.col(column).str.contains(r"^\s|\s$"))
-                yield Flagged(rows, f"{rows.len():,} ids begin or end with a space", column)
+                yield Flagged(rows, f"{rows.len():,} with a space before or after the id", column)
 
     return padded_ids
 
@@ -133,7 +135,7 @@ def missing_time(inspection: Inspection) -> Flagged:
     rows = rows_where(
         inspection.events, pl.col(Columns.TIMESTAMP).is_null() & ~_written(inspection.events)
     )
-    return Flagged(rows, f"{rows.len():,} events have no time", Columns.TIMESTAMP)
+    return Flagged(rows, f"{rows.len():,} without a time", Columns.TIMESTAMP)
 
 
 @quality_check(
@@ -149,7 +151,7 @@ def unreadable_time(inspection: Inspection) -> Flagged:
     events = inspection.events
     rows = rows_where(events, pl.col(Columns.TIMESTAMP).is_null() & _written(events))
     shown = events[as_given(Columns.TIMESTAMP)].gather(rows.head(1)).to_list()
-    detail = f"{rows.len():,} times cannot be read, such as {shown[0]!r}" if shown else ""
+    detail = f"{rows.len():,} not to be read, such as {shown[0]!r}" if shown else ""
     return Flagged(rows, detail, Columns.TIMESTAMP)
 
 
@@ -170,9 +172,7 @@ def future_time(inspection: Inspection) -> Flagged:
     """Events later than now."""
     now = inspection.config.moment
     rows = rows_where(inspection.events, pl.col(Columns.TIMESTAMP) > now)
-    return Flagged(
-        rows, f"{rows.len():,} events are later than {now:%Y-%m-%d %H:%M} UTC", Columns.TIMESTAMP
-    )
+    return Flagged(rows, f"{rows.len():,} later than {now:%Y-%m-%d %H:%M} UTC", Columns.TIMESTAMP)
 
 
 @quality_check(
@@ -189,9 +189,7 @@ def zero_time(inspection: Inspection) -> Flagged | None:
     rows = rows_where(inspection.events, day.is_in(ZERO_DAYS))
     if 2 * rows.len() > inspection.events.height:
         return None  # times relative to a start of their own
-    return Flagged(
-        rows, f"{rows.len():,} events lie on 1970-01-01 or another zero day", Columns.TIMESTAMP
-    )
+    return Flagged(rows, f"{rows.len():,} on 1970-01-01 or another zero day", Columns.TIMESTAMP)
 
 
 @quality_check(
@@ -238,7 +236,7 @@ def _unreadable_numbers(table: TableName) -> Check:
                 shown = frame[given].gather(rows.head(1)).to_list()
                 private = inspection.data.declared_roles.get(column) == PERSONAL
                 such = "" if private or not shown else f", such as {shown[0]!r}"
-                yield Flagged(rows, f"{rows.len():,} values are no numbers{such}", column)
+                yield Flagged(rows, f"{rows.len():,} that are no numbers{such}", column)
 
     return unreadable_number
 
@@ -262,4 +260,4 @@ def exact_duplicates(inspection: Inspection) -> Flagged | None:
     suspects = events.hash_rows().is_duplicated().arg_true()
     repeated = ~events[suspects].select(pl.struct(pl.all()).is_first_distinct()).to_series()
     rows = suspects.filter(repeated)
-    return Flagged(rows, f"{rows.len():,} rows repeat an earlier one in every column")
+    return Flagged(rows, f"{rows.len():,} equal to an earlier one in every column")

@@ -99,7 +99,7 @@ def mojibake(inspection: Inspection) -> Iterator[Flagged]:
     """Texts that were UTF-8 and were read as something else."""
     for column in _texts(inspection):
         rows = _rewritten(inspection, column, MOJIBAKE, _decoded)
-        yield Flagged(rows, f"{rows.len():,} values were read in a wrong encoding", column)
+        yield Flagged(rows, f"{rows.len():,} read in a wrong encoding", column)
 
 
 def _unmarked(text: str) -> str:
@@ -125,7 +125,7 @@ def markup_in_text(inspection: Inspection) -> Iterator[Flagged]:
     """Texts with HTML in them."""
     for column in _texts(inspection):
         rows = _rewritten(inspection, column, MARKUP, _unmarked)
-        yield Flagged(rows, f"{rows.len():,} values hold HTML", column)
+        yield Flagged(rows, f"{rows.len():,} with HTML in the text", column)
 
 
 @quality_check(
@@ -139,7 +139,7 @@ def empty_text(inspection: Inspection) -> Flagged:
     """Items without a title."""
     title = as_text(inspection.catalogue, Columns.TITLE)
     rows = rows_where(inspection.catalogue, title.is_null() | ~title.str.contains(r"[\p{L}\p{N}]"))
-    return Flagged(rows, f"{rows.len():,} items have no title", Columns.TITLE)
+    return Flagged(rows, f"{rows.len():,} without a title", Columns.TITLE)
 
 
 @quality_check(
@@ -157,9 +157,7 @@ def short_text(inspection: Inspection) -> Flagged:
     letters = title.str.replace_all(r"\p{Han}", "xxx")
     n = letters.str.replace_all(r"[^\p{L}\p{N}]", "").str.len_chars()
     rows = rows_where(inspection.catalogue, (n > 0) & (n < least))
-    return Flagged(
-        rows, f"{rows.len():,} titles have fewer than {least} letters or digits", Columns.TITLE
-    )
+    return Flagged(rows, f"{rows.len():,} with fewer than {least} letters or digits", Columns.TITLE)
 
 
 @quality_check(
@@ -183,7 +181,7 @@ def boilerplate_text(inspection: Inspection) -> Flagged | None:
     rows = rows_where(catalogue, long & (titles >= least))
     return Flagged(
         rows,
-        f"{rows.len():,} items share their description with {least:,} or more others",
+        f"{rows.len():,} items with the description of {least:,} or more others",
         Columns.DESCRIPTION,
     )
 
@@ -220,7 +218,7 @@ def attribute_spelling(inspection: Inspection) -> Iterator[Flagged]:
         examples = wrong.join(counts, on="value", how="left")
         yield Flagged(
             rows,
-            f"{wrong.height:,} values are another spelling of a more usual one",
+            f"{wrong.height:,} in another spelling than the usual one",
             column,
             examples=examples.sort("items", "value", descending=[True, False]),
         )
@@ -272,7 +270,7 @@ def category_cycles(inspection: Inspection) -> Iterator[Flagged]:
         found = rows["row"].unique().sort()
         yield Flagged(
             found,
-            f"{found.len():,} items have paths that lead a category into itself",
+            f"{found.len():,} with a path that leads a category into itself",
             column,
             examples=catalogue[found]
             .select(Columns.ITEM, column)
