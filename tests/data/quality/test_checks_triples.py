@@ -111,7 +111,7 @@ def test_contradicting_facts() -> None:
     finding = the_finding(data, "contradicting-facts")
     assert finding.rows is not None
     assert (finding.rows.to_list(), finding.severity, finding.fix) == ([1, 40], "warning", None)
-    assert finding.detail.startswith("1 entities have several made_by")
+    assert finding.detail.startswith("1 entity with several made_by")
     assert finding.examples["tail"].to_list() == ["m1", "m0"]
     assert not facts(*many_made_by(40)).check()["contradicting-facts"]
 

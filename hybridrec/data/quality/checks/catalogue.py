@@ -45,7 +45,7 @@ SEPARATORS = r"[\s\-_./]+"
 def missing_catalogue_id(inspection: Inspection) -> Flagged:
     """Catalogue rows without an id."""
     rows = rows_where(inspection.catalogue, pl.col(Columns.ITEM).is_null())
-    return Flagged(rows, f"{rows.len():,} without an item_id", Columns.ITEM)
+    return Flagged(rows, f"{counted(rows.len(), 'row')} without an item_id", Columns.ITEM)
 
 
 @quality_check(
@@ -60,7 +60,7 @@ def duplicate_catalogue_rows(inspection: Inspection) -> Flagged:
     catalogue = inspection.catalogue
     repeated = ~catalogue.select(pl.struct(pl.all()).is_first_distinct()).to_series()
     rows = rows_where(catalogue, repeated & catalogue[Columns.ITEM].is_not_null())
-    return Flagged(rows, f"{rows.len():,} equal to an earlier one in every column")
+    return Flagged(rows, f"{counted(rows.len(), 'row')} equal to an earlier one in every column")
 
 
 def _first_description(inspection: Inspection, flagged: list[Flagged]) -> Dataset:
@@ -196,7 +196,7 @@ def _outside(inspection: Inspection, column: str, side: str) -> Flagged | None:
     # a limit is a day; the whole of it counts
     outside = moment < limit if side == "before" else moment >= limit.dt.offset_by("1d")
     rows = rows_where(moments, outside)
-    return Flagged(rows, f"{rows.len():,} {side} their item's {column}", column)
+    return Flagged(rows, f"{counted(rows.len(), 'event')} {side} their item's {column}", column)
 
 
 def _merged(inspection: Inspection, flagged: list[Flagged]) -> Dataset:

@@ -240,7 +240,9 @@ def repeated_user_rows(inspection: Inspection) -> Flagged:
     assert users is not None
     user = pl.col(Columns.USER)
     rows = rows_where(users, user.is_null() | ~user.is_first_distinct())
-    return Flagged(rows, f"{rows.len():,} with the user of an earlier row, or none", Columns.USER)
+    return Flagged(
+        rows, f"{counted(rows.len(), 'row')} with the user of an earlier row, or none", Columns.USER
+    )
 
 
 def attribute_columns(inspection: Inspection) -> list[str]:

@@ -47,7 +47,11 @@ def non_positive_quantity(inspection: Inspection) -> Flagged:
     """Purchases with a quantity of zero or less that are no cancellations."""
     nothing = (pl.col(Columns.QUANTITY) <= 0) & inspection.buys & ~inspection.cancels
     rows = rows_where(inspection.events, nothing)
-    return Flagged(rows, f"{rows.len():,} of zero or less, and no cancellation", Columns.QUANTITY)
+    return Flagged(
+        rows,
+        f"{counted(rows.len(), 'quantity', 'quantities')} of zero or less, and no cancellation",
+        Columns.QUANTITY,
+    )
 
 
 @quality_check(
@@ -61,7 +65,7 @@ def non_positive_quantity(inspection: Inspection) -> Flagged:
 def non_positive_price(inspection: Inspection) -> Flagged:
     """Events with a price of zero or less."""
     rows = rows_where(inspection.events, pl.col(Columns.PRICE) <= 0)
-    return Flagged(rows, f"{rows.len():,} of zero or less", Columns.PRICE)
+    return Flagged(rows, f"{counted(rows.len(), 'price')} of zero or less", Columns.PRICE)
 
 
 @quality_check(
@@ -75,7 +79,7 @@ def non_positive_price(inspection: Inspection) -> Flagged:
 def non_positive_catalogue_price(inspection: Inspection) -> Flagged:
     """Items with a price of zero or less."""
     rows = rows_where(inspection.catalogue, pl.col(Columns.PRICE) <= 0)
-    return Flagged(rows, f"{rows.len():,} of zero or less", Columns.PRICE)
+    return Flagged(rows, f"{counted(rows.len(), 'price')} of zero or less", Columns.PRICE)
 
 
 def _outliers(inspection: Inspection, column: str) -> Flagged:
@@ -95,8 +99,8 @@ def _outliers(inspection: Inspection, column: str) -> Flagged:
     )
     return Flagged(
         rows,
-        f"{rows.len():,} over {config.outlier_ratio:g} times above or below what is "
-        f"usual for the item, and over {config.outlier_deviations:g} robust deviations away",
+        f"{counted(rows.len(), 'value')} over {config.outlier_ratio:g} times above or below what "
+        f"is usual for the item, and over {config.outlier_deviations:g} robust deviations away",
         column,
         examples=found.sort(pl.col(column).abs(), descending=True),
     )
@@ -265,5 +269,7 @@ def unsold_service_items(inspection: Inspection) -> Flagged:
     items = inspection.catalogue[Columns.ITEM].gather(services)
     rows = services.filter(~items.is_in(inspection.events[Columns.ITEM].unique().implode()))
     return Flagged(
-        rows, f"{rows.len():,} named like a service or a booking, without an event", Columns.ITEM
+        rows,
+        f"{counted(rows.len(), 'item')} named like a service or a booking, without an event",
+        Columns.ITEM,
     )

@@ -21,6 +21,7 @@ from hybridrec.data.quality.checking import (
     rows_where,
 )
 from hybridrec.data.quality.fixes import blank_values, drop_rows, with_table
+from hybridrec.data.quality.wording import counted
 from hybridrec.data.times import OFFSET
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ ID_COLUMNS: dict[TableName, tuple[str, ...]] = {
 def missing_user(inspection: Inspection) -> Flagged:
     """Events whose user is null or blank."""
     rows = rows_where(inspection.events, pl.col(Columns.USER).is_null())
-    return Flagged(rows, f"{rows.len():,} without a user", Columns.USER)
+    return Flagged(rows, f"{counted(rows.len(), 'event')} without a user", Columns.USER)
 
 
 @quality_check(
@@ -69,7 +70,7 @@ def missing_user(inspection: Inspection) -> Flagged:
 def missing_item(inspection: Inspection) -> Flagged:
     """Events whose item is null or blank."""
     rows = rows_where(inspection.events, pl.col(Columns.ITEM).is_null())
-    return Flagged(rows, f"{rows.len():,} without an item", Columns.ITEM)
+    return Flagged(rows, f"{counted(rows.len(), 'event')} without an item", Columns.ITEM)
 
 
 @quality_check(
@@ -85,9 +86,7 @@ def placeholder_ids(inspection: Inspection) -> Iterator[Flagged]:
         if inspection.events.schema[column] == pl.String:
             word = pl.col(column).str.strip_chars().str.to_lowercase()
             rows = rows_where(inspection.events, word.is_in(PLACEHOLDERS))
-            yield Flagged(
-                rows, f"{rows.len():,} with a word such as 'null' or 'nan' for an id", column
-            )
+            yield Flagged(rows, f"{counted(rows.len(), 'id')} such as 'null' or 'nan'", column)
 
 
 def _padded_ids(table: TableName) -> Check:
@@ -109,12 +108,17 @@ def _padded_ids(table: TableName) -> Check:
         fix=Fix("strips the spaces", strip),
     )
     def padded_ids(inspection: Inspection) -> Iterator[Flagged]:
+        """Ids with spaces around them."""
         frame = inspection.table(table)
         assert frame is not None
         for column in columns:
             if frame.schema[column] == pl.String:
                 rows = rows_where(frame, pl.col(column).str.contains(r"^\s|\s$"))
-                yield Flagged(rows, f"{rows.len():,} with a space before or after the id", column)
+                yield Flagged(
+                    rows,
+                    f"{counted(rows.len(), 'row')} with a space before or after the id",
+                    column,
+                )
 
     return padded_ids
 
@@ -135,7 +139,7 @@ def missing_time(inspection: Inspection) -> Flagged:
     rows = rows_where(
         inspection.events, pl.col(Columns.TIMESTAMP).is_null() & ~_written(inspection.events)
     )
-    return Flagged(rows, f"{rows.len():,} without a time", Columns.TIMESTAMP)
+    return Flagged(rows, f"{counted(rows.len(), 'event')} without a time", Columns.TIMESTAMP)
 
 
 @quality_check(
@@ -151,7 +155,7 @@ def unreadable_time(inspection: Inspection) -> Flagged:
     events = inspection.events
     rows = rows_where(events, pl.col(Columns.TIMESTAMP).is_null() & _written(events))
     shown = events[as_given(Columns.TIMESTAMP)].gather(rows.head(1)).to_list()
-    detail = f"{rows.len():,} not to be read, such as {shown[0]!r}" if shown else ""
+    detail = f"{counted(rows.len(), 'time')} not to be read, such as {shown[0]!r}" if shown else ""
     return Flagged(rows, detail, Columns.TIMESTAMP)
 
 
@@ -172,7 +176,11 @@ def future_time(inspection: Inspection) -> Flagged:
     """Events later than now."""
     now = inspection.config.moment
     rows = rows_where(inspection.events, pl.col(Columns.TIMESTAMP) > now)
-    return Flagged(rows, f"{rows.len():,} later than {now:%Y-%m-%d %H:%M} UTC", Columns.TIMESTAMP)
+    return Flagged(
+        rows,
+        f"{counted(rows.len(), 'event')} later than {now:%Y-%m-%d %H:%M} UTC",
+        Columns.TIMESTAMP,
+    )
 
 
 @quality_check(
@@ -189,7 +197,9 @@ def zero_time(inspection: Inspection) -> Flagged | None:
     rows = rows_where(inspection.events, day.is_in(ZERO_DAYS))
     if 2 * rows.len() > inspection.events.height:
         return None  # times relative to a start of their own
-    return Flagged(rows, f"{rows.len():,} on 1970-01-01 or another zero day", Columns.TIMESTAMP)
+    return Flagged(
+        rows, f"{counted(rows.len(), 'event')} on 1970-01-01 or another zero day", Columns.TIMESTAMP
+    )
 
 
 @quality_check(
@@ -227,6 +237,7 @@ def _unreadable_numbers(table: TableName) -> Check:
         fix=blank_values(table),
     )
     def unreadable_number(inspection: Inspection) -> Iterator[Flagged]:
+        """Prices, quantities and ratings that are no numbers."""
         frame = inspection.table(table)
         assert frame is not None
         for column in Columns.NUMBERS:
@@ -236,7 +247,9 @@ def _unreadable_numbers(table: TableName) -> Check:
                 shown = frame[given].gather(rows.head(1)).to_list()
                 private = inspection.data.declared_roles.get(column) == PERSONAL
                 such = "" if private or not shown else f", such as {shown[0]!r}"
-                yield Flagged(rows, f"{rows.len():,} that are no numbers{such}", column)
+                yield Flagged(
+                    rows, f"{counted(rows.len(), 'value')} that are no numbers{such}", column
+                )
 
     return unreadable_number
 
@@ -260,4 +273,4 @@ def exact_duplicates(inspection: Inspection) -> Flagged | None:
     suspects = events.hash_rows().is_duplicated().arg_true()
     repeated = ~events[suspects].select(pl.struct(pl.all()).is_first_distinct()).to_series()
     rows = suspects.filter(repeated)
-    return Flagged(rows, f"{rows.len():,} equal to an earlier one in every column")
+    return Flagged(rows, f"{counted(rows.len(), 'row')} equal to an earlier one in every column")

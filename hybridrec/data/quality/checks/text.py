@@ -21,6 +21,7 @@ from hybridrec.data.quality.checking import (
 from hybridrec.data.quality.cycles import closing_edges
 from hybridrec.data.quality.fixes import blank_values, with_table
 from hybridrec.data.quality.spelling import usual_spellings
+from hybridrec.data.quality.wording import counted
 
 if TYPE_CHECKING:
     from hybridrec.data.dataset import Dataset
@@ -99,7 +100,7 @@ def mojibake(inspection: Inspection) -> Iterator[Flagged]:
     """Texts that were UTF-8 and were read as something else."""
     for column in _texts(inspection):
         rows = _rewritten(inspection, column, MOJIBAKE, _decoded)
-        yield Flagged(rows, f"{rows.len():,} read in a wrong encoding", column)
+        yield Flagged(rows, f"{counted(rows.len(), 'text')} read in a wrong encoding", column)
 
 
 def _unmarked(text: str) -> str:
@@ -125,7 +126,7 @@ def markup_in_text(inspection: Inspection) -> Iterator[Flagged]:
     """Texts with HTML in them."""
     for column in _texts(inspection):
         rows = _rewritten(inspection, column, MARKUP, _unmarked)
-        yield Flagged(rows, f"{rows.len():,} with HTML in the text", column)
+        yield Flagged(rows, f"{counted(rows.len(), 'text')} with HTML", column)
 
 
 @quality_check(
@@ -139,7 +140,7 @@ def empty_text(inspection: Inspection) -> Flagged:
     """Items without a title."""
     title = as_text(inspection.catalogue, Columns.TITLE)
     rows = rows_where(inspection.catalogue, title.is_null() | ~title.str.contains(r"[\p{L}\p{N}]"))
-    return Flagged(rows, f"{rows.len():,} without a title", Columns.TITLE)
+    return Flagged(rows, f"{counted(rows.len(), 'item')} without a title", Columns.TITLE)
 
 
 @quality_check(
@@ -157,7 +158,11 @@ def short_text(inspection: Inspection) -> Flagged:
     letters = title.str.replace_all(r"\p{Han}", "xxx")
     n = letters.str.replace_all(r"[^\p{L}\p{N}]", "").str.len_chars()
     rows = rows_where(inspection.catalogue, (n > 0) & (n < least))
-    return Flagged(rows, f"{rows.len():,} with fewer than {least} letters or digits", Columns.TITLE)
+    return Flagged(
+        rows,
+        f"{counted(rows.len(), 'title')} with fewer than {least} letters or digits",
+        Columns.TITLE,
+    )
 
 
 @quality_check(
@@ -218,7 +223,7 @@ def attribute_spelling(inspection: Inspection) -> Iterator[Flagged]:
         examples = wrong.join(counts, on="value", how="left")
         yield Flagged(
             rows,
-            f"{wrong.height:,} in another spelling than the usual one",
+            f"{counted(wrong.height, 'value')} in another spelling than the usual one",
             column,
             examples=examples.sort("items", "value", descending=[True, False]),
         )
@@ -270,7 +275,7 @@ def category_cycles(inspection: Inspection) -> Iterator[Flagged]:
         found = rows["row"].unique().sort()
         yield Flagged(
             found,
-            f"{found.len():,} with a path that leads a category into itself",
+            f"{counted(found.len(), 'item')} with a path that leads a category into itself",
             column,
             examples=catalogue[found]
             .select(Columns.ITEM, column)

@@ -17,6 +17,7 @@ from hybridrec.data.quality.checking import (
 )
 from hybridrec.data.quality.cycles import edges_in_cycles
 from hybridrec.data.quality.fixes import ITEM_TYPE, drop_rows, dropping, typed_ends
+from hybridrec.data.quality.wording import counted
 
 PARTS = (Columns.HEAD, Columns.RELATION, Columns.TAIL)
 UPWARD = re.compile(
@@ -51,7 +52,7 @@ def malformed_triples(inspection: Inspection) -> Flagged:
     parts = [as_text(triples, part).is_null() for part in PARTS]
     blank = [as_text(triples, part).str.strip_chars() == "" for part in (*PARTS, *types)]
     rows = rows_where(triples, pl.any_horizontal(*parts, *blank))
-    return Flagged(rows, f"{rows.len():,} with an empty head, relation or tail")
+    return Flagged(rows, f"{counted(rows.len(), 'triple')} with an empty head, relation or tail")
 
 
 @quality_check(
@@ -66,7 +67,7 @@ def duplicate_triples(inspection: Inspection) -> Flagged:
     """Triples that equal an earlier one in every column."""
     triples = _triples(inspection)
     rows = rows_where(triples, ~triples.select(pl.struct(pl.all()).is_first_distinct()).to_series())
-    return Flagged(rows, f"{rows.len():,} equal to an earlier one")
+    return Flagged(rows, f"{counted(rows.len(), 'triple')} equal to an earlier one")
 
 
 @quality_check(
@@ -83,7 +84,7 @@ def self_loops(inspection: Inspection) -> Flagged:
         pl.col("head_type") == pl.col("tail_type")
     )
     rows = rows_where(typed_ends(_triples(inspection)), same)
-    return Flagged(rows, f"{rows.len():,} from an entity to itself")
+    return Flagged(rows, f"{counted(rows.len(), 'triple')} from an entity to itself")
 
 
 @quality_check(
@@ -102,7 +103,7 @@ def dangling_items(inspection: Inspection) -> Flagged:
         for side in (Columns.HEAD, Columns.TAIL)
     )
     rows = rows_where(typed_ends(_triples(inspection)), unknown)
-    return Flagged(rows, f"{rows.len():,} on items that the catalogue lacks")
+    return Flagged(rows, f"{counted(rows.len(), 'triple')} on items that the catalogue lacks")
 
 
 @quality_check(
@@ -131,7 +132,8 @@ def contradicting_facts(inspection: Inspection) -> Flagged:
     names = ", ".join(sorted(functional[Columns.RELATION].unique().drop_nulls()))
     return Flagged(
         rows,
-        f"{several.height:,} entities have several {names}, where nearly all others have one",
+        f"{counted(several.height, 'entity', 'entities')} with several {names}, "
+        "where nearly all others have one",
         Columns.RELATION,
         examples=triples[rows][order],
     )
@@ -160,7 +162,7 @@ def relation_cycles(inspection: Inspection) -> Flagged | None:
         return None
     cyclic = edges_in_cycles(facts["head"], facts["tail"])
     rows = facts.join(cyclic, on=["head", "tail"], how="semi")["row"].sort()
-    return Flagged(rows, f"{rows.len():,} on a way from a class back to itself")
+    return Flagged(rows, f"{counted(rows.len(), 'triple')} on a way from a class back to itself")
 
 
 @quality_check(
@@ -188,4 +190,4 @@ def orphan_items(inspection: Inspection) -> Flagged | None:
         ids = pl.concat(named).unique().implode()
         joined = joined | pl.col(Columns.ITEM).cast(pl.String).is_in(ids)
     rows = rows_where(catalogue, ~joined)
-    return Flagged(rows, f"{rows.len():,} without attribute and fact", Columns.ITEM)
+    return Flagged(rows, f"{counted(rows.len(), 'item')} without attribute and fact", Columns.ITEM)
