@@ -52,7 +52,9 @@ def main() -> None:
     """Puts every defect in at every share and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="+", help="defects to look at")
+    parser.add_argument(
+        "--only", nargs="+", choices=MUTATIONS, metavar="DEFECT", help="defects to look at"
+    )
     parser.add_argument("--save-table", type=Path, help="Markdown file to write")
     arguments = parser.parse_args()
     untouched = Dataset.load("complete-journey")

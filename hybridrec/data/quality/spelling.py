@@ -7,6 +7,8 @@ import polars as pl
 
 SHORTEST = 7
 """Words of fewer letters have no misspellings: one letter makes another word of them."""
+SHORTEST_SWAPPED = 5
+"""… but for two letters in each other's place: that hardly ever makes another word."""
 SYLLABLES = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
 """Scripts in which every sign is a syllable or a word: one sign makes another word."""
 MOST_VALUES = 20_000
@@ -32,7 +34,8 @@ def usual_spellings(values: pl.Series, frequency: float) -> pl.DataFrame:
 
     Values that differ only in case, accents, punctuation and spaces are the most frequent of them.
     A value one letter away from one that is ``frequency`` times as frequent is that one, where the
-    letter is in a word of seven or more, or a space in it. Values that differ in a digit never are.
+    letter is in a word of seven or more, or the difference a space, or two letters of a word of
+    five or more in each other's place. Values that differ in a digit never are.
     What is counted together may be ``frequency`` times a third value, and so on to the end.
 
     Args:
@@ -64,7 +67,7 @@ def usual_spellings(values: pl.Series, frequency: float) -> pl.DataFrame:
 def _right_keys(keys: pl.DataFrame, frequency: float) -> dict[str, str]:
     """For misspelled keys those that they should be; as counts add up, more may turn out to be."""
     worded = keys.filter(
-        (pl.col("key").str.len_chars() >= SHORTEST - 1) & ~pl.col("key").str.contains(SYLLABLES)
+        (pl.col("key").str.len_chars() >= SHORTEST_SWAPPED) & ~pl.col("key").str.contains(SYLLABLES)
     )
     counts = dict(zip(worded["key"], worded["all"], strict=True))
     right: dict[str, str] = {}
@@ -107,14 +110,18 @@ def _one_letter_apart(keys: pl.DataFrame, frequency: float) -> list[tuple[str, s
 
 
 def _may_be_misspelt(one: str, other: str) -> bool:
-    """Whether two keys one letter apart may be one: a long word in them differs, and no digit."""
+    """Whether two keys one letter apart may be one: what differs is a long word, and no digit."""
     if _digits(one) != _digits(other):
         return False
     words, others = one.split(), other.split()
     if len(words) != len(others):
         return one.replace(" ", "") == other.replace(" ", "")
     apart = [pair for pair in zip(words, others, strict=True) if pair[0] != pair[1]]
-    return all(max(len(word), len(other)) >= SHORTEST for word, other in apart)
+    return all(max(len(pair[0]), len(pair[1])) >= _shortest(*pair) for pair in apart)
+
+
+def _shortest(word: str, other: str) -> int:
+    return SHORTEST_SWAPPED if sorted(word) == sorted(other) else SHORTEST
 
 
 def _digits(text: str) -> str:

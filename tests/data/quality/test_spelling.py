@@ -54,6 +54,10 @@ def test_one_letter_away(wrong: str) -> None:
     assert usual({"Colgate": 10, wrong: 1}) == {wrong: "Colgate"}
 
 
+def test_two_letters_of_a_short_word_in_each_others_place() -> None:
+    assert usual({"Juice": 10, "Jucie": 1}) == {"Jucie": "Juice"}
+
+
 def test_a_space_too_many() -> None:
     assert usual({"Coca Cola": 20, "CocaCola": 1}) == {"CocaCola": "Coca Cola"}
 
@@ -67,6 +71,7 @@ def test_a_space_too_many() -> None:
         ("red mug", "bed mug"),
         ("Tea", "Sea"),
         ("Shirts", "Shorts"),
+        ("From", "Form"),
         ("Size M", "Size L"),
         ("红色连衣裙", "白色连衣裙"),
         ("バスケット", "ガスケット"),
