@@ -37,7 +37,8 @@ class QualityConfig(Settings):
     outlier_ratio: float = Field(10.0, gt=1)
     """… if they are also this many times above or below the median."""
     outlier_min_events: int = Field(5, ge=2)
-    """Items with fewer priced or counted events are held against all items together."""
+    """Items with fewer priced or counted events are held against their category, and where that
+    has no more, against all items together."""
 
     service_titles: str = (
         r"(?i)^\W*(?:dotcom |next day |express |free )?(?:postage|carriage|shipping|delivery|"

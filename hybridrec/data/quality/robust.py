@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 NORMAL = 1.4826
@@ -10,15 +12,15 @@ LEAST_SPREAD = 0.1
 """Spread on a logarithmic scale below which values count as all the same: about 10 %."""
 
 
-def log_deviations(values: pl.Series, groups: pl.Series, min_size: int) -> pl.DataFrame:
+def log_deviations(values: pl.Series, groups: Sequence[pl.Series], min_size: int) -> pl.DataFrame:
     """How far positive values lie from the median of their group, on a logarithmic scale.
 
-    Groups of fewer than ``min_size`` values are held against all values together. (Median
-    absolute deviation: Hampel 1974.)
+    A value is held against the first of its groups that has ``min_size`` values, and against all
+    values where none has. (Median absolute deviation: Hampel 1974.)
 
     Args:
         values: ``(n,)`` numbers; those not above zero give null.
-        groups: ``(n,)`` the group of each.
+        groups: the groups of each value, ``(n,)``, the narrowest first; null where it has none.
         min_size: values a group needs to speak for itself.
 
     Returns:
@@ -26,26 +28,29 @@ def log_deviations(values: pl.Series, groups: pl.Series, min_size: int) -> pl.Da
         distance in robust standard deviations), in the order of ``values``.
     """
     log = pl.when(pl.col("value") > 0).then(pl.col("value").log())
-    frame = pl.DataFrame({"value": values.cast(pl.Float64), "group": groups}).select(
-        log.alias("log"), "group"
+    logs = pl.DataFrame({"value": values.cast(pl.Float64)}).select(log.alias("log")).to_series()
+    narrow = [_usual(logs, group, min_size) for group in groups]
+    usual = [*narrow, _usual(logs, pl.repeat(0, logs.len(), eager=True), 1)]
+    centre, spread = (
+        pl.select(pl.coalesce(level[part] for level in usual)).to_series()
+        for part in ("centre", "spread")
     )
-    centres = frame.group_by("group").agg(
-        pl.col("log").median().alias("centre"), pl.col("log").count().alias("n")
+    distance = logs - centre
+    return pl.DataFrame(
+        {
+            "distance": distance,
+            "deviations": distance / (NORMAL * spread).clip(lower_bound=LEAST_SPREAD),
+        }
     )
-    all_centre = frame["log"].median()
-    all_spread = (frame["log"] - all_centre).abs().median()
-    frame = frame.join(centres, on="group", how="left", maintain_order="left", nulls_equal=True)
-    spreads = (
-        frame.select("group", (pl.col("log") - pl.col("centre")).abs().alias("away"))
-        .group_by("group")
-        .agg(pl.col("away").median().alias("spread"))
-    )
-    frame = frame.join(spreads, on="group", how="left", maintain_order="left", nulls_equal=True)
-    enough = pl.col("n") >= min_size
-    centre = pl.when(enough).then(pl.col("centre")).otherwise(pl.lit(all_centre))
-    spread = pl.when(enough).then(pl.col("spread")).otherwise(pl.lit(all_spread))
-    distance = pl.col("log") - centre
-    return frame.select(
-        distance.alias("distance"),
-        (distance / (NORMAL * spread).clip(lower_bound=LEAST_SPREAD)).alias("deviations"),
-    )
+
+
+def _usual(logs: pl.Series, group: pl.Series, min_size: int) -> pl.DataFrame:
+    """``centre`` and ``spread`` of each value's group, null where the group is too small."""
+    frame = pl.DataFrame({"log": logs, "group": group})
+    grouped = frame.filter(pl.col("group").is_not_null()).group_by("group")
+    centres = grouped.agg(
+        pl.col("log").median().alias("centre"),
+        (pl.col("log") - pl.col("log").median()).abs().median().alias("spread"),
+        pl.col("log").count().alias("n"),
+    ).filter(pl.col("n") >= min_size)
+    return frame.join(centres, on="group", how="left", maintain_order="left")

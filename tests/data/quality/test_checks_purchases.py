@@ -121,10 +121,27 @@ def test_columns_without_anything_to_compare(values: list[int | None]) -> None:
 
 def test_deviations_are_distances_from_the_groups_median() -> None:
     values = pl.Series([1.0, np.e, np.e**2, 100.0, 0.0, None])
-    away = log_deviations(values, pl.Series([1, 1, 1, 2, 2, 1]), min_size=1)
+    away = log_deviations(values, [pl.Series([1, 1, 1, 2, 2, 1])], min_size=1)
     assert away["distance"].to_list() == pytest.approx([-1, 0, 1, 0, None, None], nan_ok=True)
     spread = 1.4826
     assert away["deviations"].to_list()[:4] == pytest.approx([-1 / spread, 0, 1 / spread, 0])
+
+
+def test_rare_items_are_held_against_their_category() -> None:
+    """A sofa costs more than a hundred cups of tea; a cup at the price of a sofa is an outlier."""
+    items = [f"sofa{n}" for n in range(6)] + [f"tea{n}" for n in range(60)]
+    prices = [900.0, 1100.0, 1000.0, 950.0, 1050.0, 990.0] + [2.0 + n % 3 for n in range(60)]
+    catalogue = {
+        "item_id": items,
+        "category": ["Home > Sofas"] * 6 + ["Food > Tea"] * 60,
+    }
+    events = {"user_id": "u", "item_id": items, "price": prices, "timestamp": range(66)}
+    rare = Dataset.from_frames(pl.DataFrame(events), pl.DataFrame(catalogue))
+    assert not rare.check()["price-outliers"]
+    wrong = pl.DataFrame(events | {"price": [*prices[:-1], 900.0]})
+    assert rows_of(Dataset.from_frames(wrong, pl.DataFrame(catalogue)), "price-outliers") == [65]
+    without = Dataset.from_frames(pl.DataFrame(events))
+    assert rows_of(without, "price-outliers") == [0, 1, 2, 3, 4, 5]
 
 
 SERVICES = [

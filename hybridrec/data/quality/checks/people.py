@@ -28,8 +28,7 @@ DAY = "_day"
 
 
 def _robust_deviations(counts: pl.Series) -> pl.Series:
-    one_group = pl.repeat(0, counts.len(), eager=True)
-    return log_deviations(counts, one_group, min_size=1)["deviations"]
+    return log_deviations(counts, groups=(), min_size=1)["deviations"]
 
 
 def _outstanding(users: pl.DataFrame, counts: str, most: float, far: pl.Expr) -> pl.DataFrame:

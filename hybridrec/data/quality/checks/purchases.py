@@ -83,11 +83,13 @@ def non_positive_catalogue_price(inspection: Inspection) -> Flagged:
 
 
 def _outliers(inspection: Inspection, column: str) -> Flagged:
-    """Values far from the median of their item, in deviations and in ratio."""
+    """Values far from the median of their item, in deviations and in ratio.
+
+    Items with few values are held against their category.
+    """
     config, events = inspection.config, inspection.events
-    away = log_deviations(
-        events[column].abs(), inspection.coded[Columns.ITEM], config.outlier_min_events
-    )
+    groups = [inspection.coded[Columns.ITEM], *_categories(inspection)]
+    away = log_deviations(events[column].abs(), groups, config.outlier_min_events)
     far = (pl.col("deviations").abs() > config.outlier_deviations) & (
         pl.col("distance").abs() > np.log(config.outlier_ratio)
     )
@@ -104,6 +106,21 @@ def _outliers(inspection: Inspection, column: str) -> Flagged:
         column,
         examples=found.sort(pl.col(column).abs(), descending=True),
     )
+
+
+def _categories(inspection: Inspection) -> list[pl.Series]:
+    """The category of each event's item, as numbers, null without one; nothing without paths."""
+    catalogue, roles = inspection.catalogue, inspection.data.roles
+    paths = roles.filter(
+        (pl.col("role") == "category_path") & pl.col("column").is_in(catalogue.columns)
+    )
+    if paths.is_empty():
+        return []
+    path = as_text(catalogue, paths["column"][0])
+    items = catalogue.select(Columns.ITEM, path.rank("dense").alias("category"))
+    items = items.unique(Columns.ITEM, keep="first")
+    met = inspection.events.select(Columns.ITEM)
+    return [met.join(items, on=Columns.ITEM, how="left", maintain_order="left")["category"]]
 
 
 def _usual_value(inspection: Inspection, flagged: list[Flagged]) -> Dataset:
