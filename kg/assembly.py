@@ -1,18 +1,21 @@
 """From facts to numbers: entities get their indexes, edges become integer triples."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from kg.errors import SchemaError
 from kg.facts import NAMES, Facts
 from kg.schema import CatalogueSchema, Relation
 
 ENTITIES = {"entity": pl.Int32, "type": pl.String, "key": pl.String, "name": pl.String}
 
 Int32Array = npt.NDArray[np.int32]
+Int64Array = npt.NDArray[np.int64]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
@@ -31,12 +34,22 @@ class Triples(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """All that a graph consists of."""
+    """All that a graph consists of.
+
+    Attributes:
+        entities: One row an entity: :data:`ENTITIES`.
+        relations: The kinds of edges.
+        triples: The edges.
+        schema: How the catalogue was read.
+        attributes: Numbers that edges carry, one row a triple, null where it has none; no column
+            where no edge carries any.
+    """
 
     entities: pl.DataFrame
     relations: tuple[Relation, ...]
     triples: Triples
     schema: CatalogueSchema
+    attributes: pl.DataFrame
 
 
 def with_facts(graph: Parts, facts: Sequence[Facts]) -> Parts:
@@ -55,16 +68,82 @@ def with_facts(graph: Parts, facts: Sequence[Facts]) -> Parts:
         for (kind,), group in entities.partition_by("type", as_dict=True).items()
     }
     heads, relations, tails = ([array] for array in graph.triples)
+    attributes = [graph.attributes]
     for fact in facts:
         relation = fact.relation
         heads.append(_indexes(fact.edges.get_column("head"), lookup[relation.head_type]))
         tails.append(_indexes(fact.edges.get_column("tail"), lookup[relation.tail_type]))
         position = positions[relation.signature]
         relations.append(np.full(fact.edges.height, position, dtype=np.int32))
-    triples = sorted_triples(
+        attributes.append(fact.edges.drop("head", "tail"))
+    triples, order = sorted_triples(
         np.concatenate(heads), np.concatenate(relations), np.concatenate(tails)
     )
-    return Parts(entities, tuple(known.values()), triples, graph.schema)
+    return Parts(
+        entities,
+        tuple(known.values()),
+        triples,
+        graph.schema,
+        joined_attributes(attributes, [len(array) for array in heads], order),
+    )
+
+
+def merged(graph: Parts, other: Parts) -> Parts:
+    """Both graphs in one; see :meth:`kg.KnowledgeGraph.merge`."""
+    columns = {column.name: column for column in graph.schema.columns}
+    for column in other.schema.columns:
+        if columns.setdefault(column.name, column) != column:
+            raise SchemaError(
+                f"the graphs read column {column.name!r} differently: as "
+                f"{columns[column.name]} and as {column}; read both with one schema"
+            )
+    schema = replace(graph.schema, columns=tuple(columns.values()))
+    new = other.entities.join(graph.entities, on=["type", "key"], how="anti", maintain_order="left")
+    entities = numbered(pl.concat([graph.entities.select(*NAMES), new.select(*NAMES)]))
+    places: Int32Array = (
+        other.entities.select("type", "key")
+        .join(entities, on=["type", "key"], how="left", maintain_order="left")
+        .get_column("entity")
+        .to_numpy()
+    )
+    relations = {relation.signature: relation for relation in (*other.relations, *graph.relations)}
+    order = {r.signature: None for r in (*graph.relations, *other.relations)}
+    position = {signature: place for place, signature in enumerate(order)}
+    theirs = np.array([position[r.signature] for r in other.relations], dtype=np.int32)
+    triples, kept = sorted_triples(
+        np.concatenate((graph.triples.heads, places[other.triples.heads])),
+        np.concatenate((graph.triples.relations, theirs[other.triples.relations])),
+        np.concatenate((graph.triples.tails, places[other.triples.tails])),
+    )
+    return Parts(
+        entities,
+        tuple(relations[signature] for signature in order),
+        triples,
+        schema,
+        joined_attributes(
+            (graph.attributes, other.attributes),
+            (len(graph.triples.heads), len(other.triples.heads)),
+            kept,
+        ),
+    )
+
+
+def restricted(graph: Parts, entities: Int64Array) -> Parts:
+    """Some entities, ascending, and the edges between them; see kg.KnowledgeGraph.subgraph."""
+    place = np.full(graph.entities.height, -1, dtype=np.int32)
+    place[entities] = np.arange(len(entities))
+    heads, relations, tails = graph.triples
+    kept = np.flatnonzero((place[heads] >= 0) & (place[tails] >= 0))
+    used = np.unique(relations[kept])
+    position = np.zeros(len(graph.relations), dtype=np.int32)
+    position[used] = np.arange(len(used))
+    return Parts(
+        numbered(graph.entities[entities]),
+        tuple(graph.relations[relation] for relation in used),
+        Triples(place[heads[kept]], position[relations[kept]], place[tails[kept]]),
+        graph.schema,
+        graph.attributes[kept] if graph.attributes.width else graph.attributes,
+    )
 
 
 def no_triples() -> Triples:
@@ -72,15 +151,42 @@ def no_triples() -> Triples:
     return Triples(*(np.empty(0, dtype=np.int32) for _ in range(3)))
 
 
-def sorted_triples(heads: Int32Array, relations: Int32Array, tails: Int32Array) -> Triples:
-    """Sorts by relation, head and tail, and drops repeats."""
+def no_attributes() -> pl.DataFrame:
+    """Edges that carry no numbers."""
+    return pl.DataFrame()
+
+
+def joined_attributes(
+    parts: Sequence[pl.DataFrame], heights: Sequence[int], order: Int64Array
+) -> pl.DataFrame:
+    """The numbers of several runs of edges, as many as ``heights`` say, in their final order."""
+    columns = {
+        name: pl.concat(
+            part[name].cast(pl.Float32)
+            if name in part.columns
+            else pl.repeat(None, height, dtype=pl.Float32, eager=True)
+            for part, height in zip(parts, heights, strict=True)
+        )
+        for name in dict.fromkeys(name for part in parts for name in part.columns)
+    }
+    return pl.DataFrame(columns)[order] if columns else no_attributes()
+
+
+def sorted_triples(
+    heads: Int32Array, relations: Int32Array, tails: Int32Array
+) -> tuple[Triples, Int64Array]:
+    """Sorts by relation, head and tail, and keeps the first of repeats.
+
+    Returns:
+        The edges, and where each stood before.
+    """
     order = np.lexsort((tails, heads, relations))
     heads, relations, tails = heads[order], relations[order], tails[order]
     repeats = (
         (heads[1:] == heads[:-1]) & (relations[1:] == relations[:-1]) & (tails[1:] == tails[:-1])
     )
     first = np.concatenate((np.ones(min(1, len(heads)), dtype=bool), ~repeats))
-    return Triples(heads[first], relations[first], tails[first])
+    return Triples(heads[first], relations[first], tails[first]), order[first]
 
 
 def _with_entities(entities: pl.DataFrame, facts: Sequence[Facts]) -> pl.DataFrame:

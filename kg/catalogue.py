@@ -4,8 +4,8 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import polars as pl
 
-from kg.assembly import Parts, no_triples, numbered, with_facts
-from kg.columns import column_of, infer_columns, read_column
+from kg.assembly import Parts, no_attributes, no_triples, numbered, with_facts
+from kg.columns import read_column
 from kg.errors import (
     AttributeColumnError,
     DuplicateItemError,
@@ -16,6 +16,8 @@ from kg.errors import (
     examples,
 )
 from kg.facts import NAMES
+from kg.inference import column_of, infer_schema
+from kg.overrides import SchemaLike, Told, told_of
 from kg.schema import ITEM, CatalogueSchema, ColumnKind
 from kg.triples import read_triples
 
@@ -25,29 +27,47 @@ def parts_from_catalogue(
     *,
     item_id: str,
     name: str | None,
+    schema: SchemaLike | None,
     attributes: Sequence[str] | Mapping[str, ColumnKind] | None,
     triples: pl.DataFrame | None,
     items: Sequence[Hashable] | None,
 ) -> Parts:
     """Reads a catalogue; see :meth:`kg.KnowledgeGraph.from_catalogue`."""
+    read_as, told = None, Told()
+    if isinstance(schema, CatalogueSchema):
+        read_as, item_id, name = schema, schema.item_id, schema.name
+    elif schema is not None:
+        told = told_of(schema)
+        item_id, name = told.item_id or item_id, told.name or name
     every_key = _item_keys(catalogue, item_id)
     rows, keys = _chosen(catalogue, every_key, items)
-    if attributes is None:
-        columns = infer_columns(rows, without={item_id} if name is None else {item_id, name})
-    else:
-        if item_id in attributes:
-            raise AttributeColumnError(
-                f"{item_id!r} is the column of item ids, which no two items share; leave it out "
-                "of the attributes"
-            )
-        kinds = attributes if isinstance(attributes, Mapping) else dict.fromkeys(attributes)
-        columns = tuple(column_of(rows, column, kind) for column, kind in kinds.items())
-    schema = CatalogueSchema(item_id, name, columns)
-    facts = [fact for column in columns for fact in read_column(rows, keys, column)]
+    if read_as is None and attributes is not None:
+        read_as = _schema_of_attributes(rows, item_id, name, attributes)
+    if read_as is None:
+        read_as = infer_schema(
+            rows, item_id=item_id, name=name, told=told.columns, others=told.others
+        )
+    facts = [fact for column in read_as.read for fact in read_column(rows, keys, column)]
     if triples is not None:
         facts += read_triples(triples, every_key, keys)
     entities = numbered(_item_entities(rows, keys, name))
-    return with_facts(Parts(entities, (), no_triples(), schema), facts)
+    return with_facts(Parts(entities, (), no_triples(), read_as, no_attributes()), facts)
+
+
+def _schema_of_attributes(
+    rows: pl.DataFrame,
+    item_id: str,
+    name: str | None,
+    attributes: Sequence[str] | Mapping[str, ColumnKind],
+) -> CatalogueSchema:
+    if item_id in attributes:
+        raise AttributeColumnError(
+            f"{item_id!r} is the column of item ids, which no two items share; leave it out "
+            "of the attributes"
+        )
+    kinds = attributes if isinstance(attributes, Mapping) else dict.fromkeys(attributes)
+    columns = (column_of(rows, column, kind) for column, kind in kinds.items())
+    return CatalogueSchema(item_id, name, tuple(columns))
 
 
 def parts_with_items(graph: Parts, rows: pl.DataFrame) -> Parts:
@@ -61,7 +81,7 @@ def parts_with_items(graph: Parts, rows: pl.DataFrame) -> Parts:
             f"{len(repeated)} items are in the graph already: {examples(repeated)}; pass new "
             "items only"
         )
-    facts = [fact for column in schema.columns for fact in read_column(rows, keys, column)]
+    facts = [fact for column in schema.read for fact in read_column(rows, keys, column)]
     new = _item_entities(rows, keys, schema.name)
     entities = numbered(pl.concat([graph.entities.select(*NAMES), new]))
     return with_facts(graph._replace(entities=entities), facts)

@@ -1,87 +1,28 @@
-"""Attribute columns: what kind each is, and the facts it states about the items."""
+"""Attribute columns: the facts that each states about the items."""
 
-import re
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 
-import numpy as np
 import polars as pl
 
 from kg.errors import AttributeColumnError, MissingColumnError
 from kg.facts import Facts
-from kg.measures import band_name, band_numbers, quantile_edges, size_bands
-from kg.schema import ITEM, Column, ColumnKind, Relation
+from kg.measures import MEASURES, band_name, band_numbers, measures_in, quantile_edges, size_bands
+from kg.schema import ITEM, WORD, Column, ColumnKind, Relation
+from kg.words import vocabulary_of, words_in
 
 PATH_SEPARATOR = " > "
 VALUES_SEPARATOR = "||"
-N_BANDS = 5
+ALL = ""
+"""The group of bands that holds every item."""
+LEAST_BANDED = 25
+"""A category has bands of its own when it has so many numbers; the next above it otherwise."""
 
-_LONG_TEXT_CHARACTERS = 60
-_FREE_TEXT_ROWS = 50
-_FREE_TEXT_DISTINCT_SHARE = 0.7
-_MOST = 0.5
-_SIZE_NAME = re.compile(r"(^|[_\s])(size|volume|weight|contents?|quantity)($|[_\s])", re.IGNORECASE)
-_TEXT_NAME = re.compile(
-    r"(^|[_\s])(description|text|summary|url|link|image|images)($|[_\s])", re.IGNORECASE
-)
 # Empty levels, as in "A >  > B" or "A >", are passed over.
 _SEPARATOR_RUN = r"(?:\s+>)+\s+"
 _LOOSE_ENDS = r"^(?:>\s+)+|(?:\s+>)+$"
 _ABOVE = rf"(?s)^(.*){PATH_SEPARATOR}"
-_IDENTIFIER_NAME = re.compile(r"(^|[_\s])id$", re.IGNORECASE)
-
-
-def infer_columns(catalogue: pl.DataFrame, *, without: set[str]) -> tuple[Column, ...]:
-    """Picks the columns that say something items can share.
-
-    Taken are strings and lists of strings that are not free text, paths, sizes, and integers whose
-    name ends in ``id``. Left out are other numbers, empty columns, and free text: values of more
-    than 60 characters on average, or, above 50 values, more than 0.7 of them distinct.
-
-    Args:
-        catalogue: One row an item.
-        without: Columns not to consider, such as the id.
-
-    Raises:
-        AttributeColumnError: When a column that would be taken is called ``item``.
-    """
-    candidates = [name for name in catalogue.columns if name not in without]
-    return tuple(
-        column_of(catalogue, name) for name in candidates if _is_shared(catalogue.get_column(name))
-    )
-
-
-def column_of(catalogue: pl.DataFrame, name: str, kind: ColumnKind | None = None) -> Column:
-    """Decides how one column is read.
-
-    Args:
-        catalogue: One row an item.
-        name: The column.
-        kind: How to read it, where that is known; floats are bands whatever it says.
-
-    Raises:
-        MissingColumnError: When the catalogue has no such column.
-        AttributeColumnError: When its type cannot be an attribute (dates, structs, binary), or
-            when it is called ``item``, which is the type of the items themselves.
-    """
-    _require(catalogue, name)
-    if name == ITEM:
-        raise AttributeColumnError(
-            f"column {name!r} cannot be an attribute, since {ITEM!r} is the type of the items "
-            "themselves; rename it"
-        )
-    series = catalogue.get_column(name)
-    if kind == "bands" and not series.dtype.is_numeric():
-        raise AttributeColumnError(
-            f"column {name!r} is of type {series.dtype}, which has no bands; accepted are numbers"
-        )
-    if kind == "bands" or series.dtype.is_float() or series.dtype.is_decimal():
-        numbers = series.cast(pl.Float64).drop_nulls().to_numpy()
-        return Column(name, "bands", quantile_edges(numbers, N_BANDS))
-    values = _texts(series)
-    if kind is not None:
-        return Column(name, kind)
-    if _is_path(values):
-        return Column(name, "path")
-    return Column(name, "size" if _is_size(values) else "values")
 
 
 def read_column(rows: pl.DataFrame, item_keys: pl.Series, column: Column) -> list[Facts]:
@@ -90,144 +31,272 @@ def read_column(rows: pl.DataFrame, item_keys: pl.Series, column: Column) -> lis
     Args:
         rows: Catalogue rows.
         item_keys: Their item keys, as many as ``rows``.
-        column: How to read it, as decided by :func:`column_of`, maybe for earlier rows.
+        column: How to read it, as decided for these rows or for earlier ones.
 
     Raises:
         MissingColumnError: When the rows lack the column.
         AttributeColumnError: When its values are of another type than those read before.
     """
-    _require(rows, column.name)
+    required(rows, column.name)
     keyed = pl.DataFrame([item_keys.alias("head"), rows.get_column(column.name).alias("value")])
+    if column.kind == "bands" and column.within is not None:
+        paths = _paths(rows, column.within)
+        keyed = keyed.with_columns(paths.alias("path"))
     keyed = keyed.drop_nulls("value")
-    if not keyed.height:
+    if not keyed.height or column.kind == "ignored":
         return []
-    if column.kind == "bands":
-        return [_band_facts(keyed, column)]
-    if keyed.schema["value"].is_float() or keyed.schema["value"].is_decimal():
+    return _READERS[column.kind](keyed, column)
+
+
+def prepared(catalogue: pl.DataFrame, column: Column) -> Column:
+    """The column with what must be known of all rows to read one: limits of bands, vocabulary.
+
+    Raises:
+        MissingColumnError: When the catalogue lacks the column of categories.
+        AttributeColumnError: When the values are no numbers.
+    """
+    series = catalogue.get_column(column.name)
+    if column.kind == "words":
+        return replace(column, vocabulary=vocabulary_of(_strings(series)))
+    if column.kind != "bands":
+        return column
+    if not series.dtype.is_numeric():
         raise AttributeColumnError(
-            f"column {column.name!r} holds {keyed.schema['value']} here, but the graph reads it "
-            f"as {column.kind}; cast it to the type it had in the first catalogue"
+            f"column {column.name!r} is of type {series.dtype}, which has no bands; accepted are "
+            "numbers"
         )
-    texts = _long(keyed, column.name)
-    if column.kind == "path":
-        return _path_facts(texts, column)
-    if column.kind == "size":
-        bands = size_bands(texts.get_column("value"))
-        texts = texts.with_columns(bands.alias("value")).drop_nulls()
-    relation = Relation(column.name, ITEM, column.name)
-    return [Facts(relation, texts.select("head", tail="value"))]
+    numbers = series.cast(pl.Float64).alias("number").to_frame()
+    if column.within is None:
+        grouped = {ALL: numbers["number"]}
+    else:
+        numbers = numbers.with_columns(_paths(catalogue, column.within).alias("path"))
+        grouped = _numbers_by_category(numbers.drop_nulls("number"))
+    edges = {
+        group: quantile_edges(members.drop_nulls().to_numpy(), column.n_bands)
+        for group, members in grouped.items()
+    }
+    return replace(column, edges=edges)
 
 
-def _require(rows: pl.DataFrame, name: str) -> None:
+def required(rows: pl.DataFrame, name: str) -> None:
+    """Checks that a column is there.
+
+    Raises:
+        MissingColumnError: When it is not.
+    """
     if name not in rows.columns:
         raise MissingColumnError(
             f"the catalogue has no column {name!r}; its columns are {', '.join(rows.columns)}"
         )
 
 
+def texts(series: pl.Series) -> pl.Series:
+    """The values as strings, as they become entities: lists and ``||`` unrolled, blanks gone."""
+    keyed = pl.DataFrame([series.alias("value")])
+    return _long(keyed, series.name).get_column("value").alias(series.name)
+
+
+def is_text(dtype: pl.DataType) -> bool:
+    """Whether values of this type are strings."""
+    return isinstance(dtype, pl.String | pl.Categorical | pl.Enum)
+
+
+def is_nameable(dtype: pl.DataType) -> bool:
+    """Whether a value of this type has a name that an entity can go by."""
+    return is_text(dtype) or dtype.is_integer() or dtype in (pl.Boolean, pl.Null)
+
+
 def _long(keyed: pl.DataFrame, name: str) -> pl.DataFrame:
     """One line a value (head, value): lists and ``||`` unrolled, ends stripped, blanks gone."""
     dtype = keyed.schema["value"]
+    if dtype.is_float() or dtype.is_decimal():
+        raise AttributeColumnError(
+            f"column {name!r} holds {dtype} here, which names nothing; read it as bands, or cast "
+            "it to the type it had in the first catalogue"
+        )
     if isinstance(dtype, pl.List | pl.Array):
         keyed = keyed.explode("value")
         dtype = keyed.schema["value"]
-    if not _is_nameable(dtype):
+    if not is_nameable(dtype):
         raise AttributeColumnError(
             f"column {name!r} is of type {dtype}, which cannot be an attribute; accepted are "
             "strings, lists of strings, integers, booleans and floats"
         )
     text = pl.col("value").cast(pl.String)
-    if _is_text(dtype):
+    if is_text(dtype):
         keyed = keyed.with_columns(text.str.split(VALUES_SEPARATOR)).explode("value")
     return keyed.with_columns(text.str.strip_chars()).filter(pl.col("value").str.len_chars() > 0)
 
 
-def _is_nameable(dtype: pl.DataType) -> bool:
-    return _is_text(dtype) or dtype.is_integer() or dtype in (pl.Boolean, pl.Null)
+def _strings(series: pl.Series) -> pl.Series:
+    if not is_text(series.dtype):
+        raise AttributeColumnError(
+            f"column {series.name!r} is of type {series.dtype}; words and measures stand in text"
+        )
+    return series.cast(pl.String)
 
 
-def _is_text(dtype: pl.DataType) -> bool:
-    return isinstance(dtype, pl.String | pl.Categorical | pl.Enum)
-
-
-def _texts(series: pl.Series) -> pl.Series:
-    keyed = pl.DataFrame([series.alias("value")])
-    return _long(keyed, series.name).get_column("value").alias(series.name)
-
-
-def _is_path(values: pl.Series) -> bool:
-    share = values.str.contains(PATH_SEPARATOR, literal=True).mean()
-    return isinstance(share, float) and share >= _MOST
-
-
-def _is_size(values: pl.Series) -> bool:
-    if not len(values) or not _SIZE_NAME.search(values.name):
-        return False
-    return size_bands(values).null_count() <= (1 - _MOST) * len(values)
-
-
-def _is_shared(series: pl.Series) -> bool:
-    """Whether the values look like something that several items have in common."""
-    dtype = series.dtype
-    inner = dtype.inner if isinstance(dtype, pl.List | pl.Array) else dtype
-    identifier = bool(inner.is_integer() and _IDENTIFIER_NAME.search(series.name))
-    if not (isinstance(inner, pl.DataType) and _is_text(inner)) and not identifier:
-        return False
-    values = _texts(series)
-    if not len(values) or _TEXT_NAME.search(series.name):
-        return False
-    if _is_path(values) or _is_size(values):
-        return True
-    if values.str.len_chars().sum() > _LONG_TEXT_CHARACTERS * len(values):
-        return False
-    distinct_share = values.n_unique() / len(values)
-    return len(values) <= _FREE_TEXT_ROWS or distinct_share <= _FREE_TEXT_DISTINCT_SHARE
-
-
-def _path_facts(texts: pl.DataFrame, column: Column) -> list[Facts]:
-    """Item to leaf, and each category to the one above it; keys are whole prefixes."""
-    kind = column.name
-    cleaned = pl.col("value").str.strip_chars().str.replace_all(_SEPARATOR_RUN, PATH_SEPARATOR)
-    leaves = texts.select("head", cleaned.str.replace_all(_LOOSE_ENDS, "").alias("tail")).filter(
-        pl.col("tail").str.len_chars() > 0
+def _relation(column: Column, edges: pl.DataFrame) -> Relation:
+    """The relation from items to the column's entities."""
+    functional = column.functional
+    if functional is None:
+        distinct = edges.select("head", "tail").unique()
+        functional = not distinct["head"].is_duplicated().any()
+    return Relation(
+        column.relation, ITEM, column.entity_type, column.phrase, column.inverse, functional
     )
+
+
+def _value_facts(keyed: pl.DataFrame, column: Column) -> list[Facts]:
+    edges = _long(keyed, column.name).select("head", tail="value")
+    return [Facts(_relation(column, edges), edges)]
+
+
+def _size_facts(keyed: pl.DataFrame, column: Column) -> list[Facts]:
+    sizes = _long(keyed, column.name)
+    edges = sizes.select("head", size_bands(sizes.get_column("value")).alias("tail")).drop_nulls()
+    return [Facts(_relation(column, edges), edges)]
+
+
+def _measure_facts(keyed: pl.DataFrame, column: Column) -> list[Facts]:
+    """Sizes and pack counts that stand in a text; one relation each."""
+    found = measures_in(_strings(keyed.get_column("value").alias(column.name)))
+    heads = keyed.get_column("head")
+    facts = []
+    for measure in MEASURES:
+        of_kind = found.filter(pl.col("measure") == measure)
+        edges = pl.DataFrame(
+            [
+                heads.gather(of_kind.get_column("row")).alias("head"),
+                size_bands(of_kind.get_column("text")).alias("tail"),
+            ]
+        ).drop_nulls()
+        facts.append(Facts(Relation(measure, ITEM, measure, functional=True), edges))
+    return facts
+
+
+def _word_facts(keyed: pl.DataFrame, column: Column) -> list[Facts]:
+    """Words and phrases that several texts share."""
+    texts = _strings(keyed.get_column("value").alias(column.name))
+    found = words_in(texts, column.vocabulary)
+    edges = pl.DataFrame(
+        [keyed.get_column("head").gather(found.get_column("row")), found.get_column("word")]
+    ).rename({"word": "tail"})
+    return [Facts(Relation(WORD, ITEM, WORD, "name says"), edges)]
+
+
+def _path_facts(keyed: pl.DataFrame, column: Column) -> list[Facts]:
+    """Item to leaf, and each category to the one above it; keys are whole prefixes."""
+    kind = column.entity_type
+    leaves = _long(keyed, column.name).select("head", _cleaned("value").alias("tail"))
+    leaves = leaves.filter(pl.col("tail").str.len_chars() > 0)
     level = leaves.select(key="tail").unique()
     above, names = [], []
     while level.height:
-        names.append(level.with_columns(name=pl.col("key").str.split(PATH_SEPARATOR).list.last()))
+        names.append(level.with_columns(_leaf("key").alias("name")))
         parents = level.select(head="key", tail=pl.col("key").str.extract(_ABOVE)).drop_nulls()
         above.append(parents)
         level = parents.select(key="tail").unique()
     if not leaves.height:
         return []
     labels = pl.concat(names).unique("key").select(pl.lit(kind).alias("type"), "key", "name")
+    parent = Relation(f"{column.relation}_parent", kind, kind, "part of", functional=True)
     return [
-        Facts(Relation(kind, ITEM, kind), leaves, labels),
-        Facts(Relation(f"{kind}_parent", kind, kind, "part of"), pl.concat(above), labels),
+        Facts(_relation(column, leaves), leaves, labels),
+        Facts(parent, pl.concat(above), labels),
     ]
 
 
-def _band_facts(keyed: pl.DataFrame, column: Column) -> Facts:
+def _cleaned(path: str) -> pl.Expr:
+    """A path without empty levels."""
+    trimmed = pl.col(path).str.strip_chars().str.replace_all(_SEPARATOR_RUN, PATH_SEPARATOR)
+    return trimmed.str.replace_all(_LOOSE_ENDS, "")
+
+
+def _leaf(path: str) -> pl.Expr:
+    return pl.col(path).str.split(PATH_SEPARATOR).list.last()
+
+
+def _paths(rows: pl.DataFrame, name: str) -> pl.Series:
+    """The first path of each row; ``""`` where it has none."""
+    required(rows, name)
+    dtype = rows.schema[name]
+    path = pl.col(name)
+    if isinstance(dtype, pl.List | pl.Array):
+        path = path.list.first() if isinstance(dtype, pl.List) else path.arr.first()
+    first = path.cast(pl.String).str.split(VALUES_SEPARATOR).list.first().fill_null(ALL)
+    return rows.select(first.alias(name)).select(_cleaned(name)).to_series()
+
+
+def _prefixes(path: str) -> list[str]:
+    """The path and every category above it, the narrowest first; at last that of all items."""
+    parts = path.split(PATH_SEPARATOR) if path else []
+    return [PATH_SEPARATOR.join(parts[:n]) for n in range(len(parts), 0, -1)] + [ALL]
+
+
+def _numbers_by_category(numbers: pl.DataFrame) -> dict[str, pl.Series]:
+    """The numbers of each category that has enough of them, and those of all items."""
+    paths = numbers.select(pl.col("path").unique(maintain_order=True))
+    above = paths.with_columns(
+        pl.Series("category", [_prefixes(path) for path in paths["path"]])
+    ).explode("category")
+    members = numbers.join(above, on="path").group_by("category").agg("number")
+    enough = (pl.col("number").list.len() >= LEAST_BANDED) | (pl.col("category") == ALL)
+    kept = members.filter(enough).sort("category")
+    return dict(zip(kept["category"].to_list(), kept["number"], strict=True))
+
+
+def _band_facts(keyed: pl.DataFrame, column: Column) -> list[Facts]:
     dtype = keyed.schema["value"]
     if not dtype.is_numeric():
         raise AttributeColumnError(
             f"column {column.name!r} is of type {dtype} here, but the graph reads it as bands of "
             "numbers; cast it to a number"
         )
-    numbers = keyed.with_columns(pl.col("value").cast(pl.Float64)).filter(
-        pl.col("value").is_finite() & bool(column.edges)
-    )
-    relation = Relation(column.name, ITEM, column.name)
-    limits = list(zip(column.edges[:-1], column.edges[1:], strict=True))
-    keys = np.array([f"{low!r}–{high!r}" for low, high in limits], dtype=object)
-    bands = band_numbers(numbers.get_column("value").to_numpy(), column.edges)
-    tails = pl.Series("tail", keys[bands] if len(bands) else [], dtype=pl.String)
-    names = pl.DataFrame(
+    numbers = keyed.with_columns(pl.col("value").cast(pl.Float64))
+    numbers = numbers.filter(pl.col("value").is_finite())
+    if column.within is None:
+        numbers = numbers.with_columns(pl.lit(ALL).alias("group"))
+    else:
+        paths = numbers.get_column("path").unique()
+        group = {p: next((c for c in _prefixes(p) if c in column.edges), ALL) for p in paths}
+        numbers = numbers.with_columns(pl.col("path").replace_strict(group).alias("group"))
+    phrase = Relation(column.relation, ITEM, column.entity_type, column.phrase).phrase
+    parts, names = [], []
+    for (category,), members in numbers.partition_by("group", as_dict=True).items():
+        limits = column.edges.get(str(category), ())
+        if not limits:
+            continue
+        bands = _bands(str(category), limits, phrase)
+        own = band_numbers(members.get_column("value").to_numpy(), limits)
+        parts.append(members.select("head", bands.get_column("key").gather(own).alias("tail")))
+        names.append(bands)
+    if not parts:
+        return []
+    edges = pl.concat(parts)
+    labels = pl.concat(names).select(pl.lit(column.entity_type).alias("type"), "key", "name")
+    return [Facts(_relation(column, edges), edges, labels)]
+
+
+def _bands(category: str, limits: tuple[float, ...], phrase: str) -> pl.DataFrame:
+    """Key and name of each band of a category."""
+    pairs = list(pairwise(limits))
+    prefix = f"{category} | " if category else ""
+    of = f"{category.split(PATH_SEPARATOR)[-1]}: " if category else ""
+    return pl.DataFrame(
         {
-            "type": [column.name] * len(limits),
-            "key": keys.tolist(),
-            "name": [band_name(relation.phrase, low, high) for low, high in limits],
+            "key": [f"{prefix}{low!r}–{high!r}" for low, high in pairs],
+            "name": [f"{of}{band_name(phrase, low, high)}" for low, high in pairs],
         },
-        schema={"type": pl.String, "key": pl.String, "name": pl.String},
+        schema={"key": pl.String, "name": pl.String},
     )
-    return Facts(relation, numbers.select("head").with_columns(tails), names)
+
+
+_READERS: dict[ColumnKind, Callable[[pl.DataFrame, Column], list[Facts]]] = {
+    "values": _value_facts,
+    "path": _path_facts,
+    "size": _size_facts,
+    "bands": _band_facts,
+    "measures": _measure_facts,
+    "words": _word_facts,
+}

@@ -10,15 +10,16 @@ import polars as pl
 
 from kg.assembly import ENTITIES, Parts, Triples
 from kg.errors import GraphFileError
-from kg.schema import ITEM, CatalogueSchema, Column, Relation
+from kg.schema import KINDS, CatalogueSchema, Column, Relation
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _ENTITIES_FILE = "entities.parquet"
 _TRIPLES_FILE = "triples.parquet"
 _GRAPH_FILE = "graph.json"
+_NUMBER = "edge."
+"""Before the names of the numbers that edges carry, in the columns of the triples."""
 _TRIPLES = {"head": pl.Int32, "relation": pl.Int32, "tail": pl.Int32}
-_KINDS = ("values", "path", "size", "bands")
 
 
 def write_parts(parts: Parts, directory: str | Path) -> None:
@@ -28,9 +29,11 @@ def write_parts(parts: Parts, directory: str | Path) -> None:
     (folder / _GRAPH_FILE).unlink(missing_ok=True)
     parts.entities.write_parquet(folder / _ENTITIES_FILE)
     arrays = zip(_TRIPLES, parts.triples, strict=True)
-    pl.DataFrame([pl.Series(name, array) for name, array in arrays]).write_parquet(
-        folder / _TRIPLES_FILE
-    )
+    triples = [pl.Series(name, array) for name, array in arrays]
+    numbers = [
+        parts.attributes[name].alias(f"{_NUMBER}{name}") for name in parts.attributes.columns
+    ]
+    pl.DataFrame(triples + numbers).write_parquet(folder / _TRIPLES_FILE)
     about = {
         "format": "kg",
         "format_version": FORMAT_VERSION,
@@ -55,17 +58,24 @@ def read_parts(directory: str | Path) -> Parts:
         relations = tuple(Relation(**relation) for relation in about["relations"])
         stored = about["schema"]
         columns = tuple(
-            Column(column["name"], column["kind"], tuple(column["edges"]))
+            Column(
+                **column
+                | {
+                    "edges": {of: tuple(limits) for of, limits in column["edges"].items()},
+                    "vocabulary": tuple(column["vocabulary"]),
+                }
+            )
             for column in stored["columns"]
         )
         schema = CatalogueSchema(stored["item_id"], stored["name"], columns)
         counts = about["n_entities"], about["n_triples"]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise GraphFileError(f"{folder / _GRAPH_FILE} is malformed: {error}") from error
     entities = _read_parquet(folder / _ENTITIES_FILE, ENTITIES)
     frame = _read_parquet(folder / _TRIPLES_FILE, _TRIPLES)
     triples = Triples(*(frame.get_column(name).to_numpy() for name in _TRIPLES))
-    parts = Parts(entities, relations, triples, schema)
+    attributes = frame.drop(*_TRIPLES).rename(lambda name: name.removeprefix(_NUMBER))
+    parts = Parts(entities, relations, triples, schema, attributes)
     if counts != (entities.height, frame.height):
         raise GraphFileError(
             f"{folder} holds {entities.height} entities and {frame.height} triples, where "
@@ -95,9 +105,13 @@ def _read_parquet(file: Path, schema: dict[str, Any]) -> pl.DataFrame:
         frame = pl.read_parquet(file)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise GraphFileError(f"{file} cannot be read: {error}") from error
-    if dict(frame.schema) != schema:
+    known = {c: dtype for c, dtype in frame.schema.items() if not c.startswith(_NUMBER)}
+    numbers = (
+        set(frame.schema.values()) - set(known.values()) if file.name == _TRIPLES_FILE else set()
+    )
+    if known != schema or not numbers <= {pl.Float32}:
         raise GraphFileError(f"{file} has columns {dict(frame.schema)}; needed are {schema}")
-    if sum(frame.null_count().row(0)):
+    if sum(frame.select(*schema).null_count().row(0)):
         raise GraphFileError(f"{file} has nulls")
     return frame
 
@@ -109,8 +123,6 @@ def _check(parts: Parts, folder: Path) -> None:
     numbered = (entities["entity"] == pl.int_range(n_entities, eager=True)).all()
     if not numbered or entities.select("type", "key").is_duplicated().any():
         raise GraphFileError(f"{folder / _ENTITIES_FILE} repeats an entity or skips an index")
-    if ITEM not in entities["type"]:
-        raise GraphFileError(f"{folder / _ENTITIES_FILE} has no items")
     limits = (n_entities, len(parts.relations), n_entities)
     for name, array, limit in zip(_TRIPLES, triples, limits, strict=True):
         if len(array) and not 0 <= array.min() <= array.max() < limit:
@@ -125,9 +137,9 @@ def _check(parts: Parts, folder: Path) -> None:
             )
     if (np.diff(triples.relations) < 0).any():
         raise GraphFileError(f"{folder / _TRIPLES_FILE} is not sorted by relation")
-    unknown = [column for column in parts.schema.columns if column.kind not in _KINDS]
+    unknown = [column for column in parts.schema.columns if column.kind not in KINDS]
     if unknown:
         raise GraphFileError(
             f"{folder / _GRAPH_FILE} reads column {unknown[0].name!r} as {unknown[0].kind!r}; "
-            f"known are {', '.join(_KINDS)}"
+            f"known are {', '.join(KINDS)}"
         )

@@ -54,6 +54,10 @@ class PathRequestError(KnowledgeGraphError):
     """A path search was asked for with a length or a number below one."""
 
 
+class SchemaError(KnowledgeGraphError):
+    """A schema says something unknown, or two graphs to be merged were read differently."""
+
+
 class GraphFileError(KnowledgeGraphError):
     """A saved graph is incomplete, damaged or of another format."""
 

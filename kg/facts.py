@@ -16,7 +16,8 @@ class Facts:
 
     Attributes:
         relation: The relation that all the edges are of.
-        edges: Columns ``head`` and ``tail``: the keys of the entities joined.
+        edges: Columns ``head`` and ``tail``, the keys of the entities joined; further columns are
+            numbers that the edges carry.
         names: Columns ``type``, ``key`` and ``name``; an entity without a line here is called by
             its key.
     """

@@ -1,7 +1,7 @@
 """The knowledge graph of a shop's products."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path as DiskPath
 from typing import TYPE_CHECKING
@@ -11,12 +11,23 @@ import numpy.typing as npt
 import polars as pl
 
 from kg.adjacency import Adjacency, adjacency_of
-from kg.assembly import Parts, Triples, locked
+from kg.assembly import Parts, Triples, locked, merged, restricted, with_facts
 from kg.catalogue import parts_from_catalogue, parts_with_items
+from kg.checks import check_graph
 from kg.disk import read_parts, write_parts
-from kg.lookup import EntitiesByKey, entity_of_key, keyed_entities, linked_share
+from kg.lookup import (
+    EntitiesByKey,
+    entity_of_key,
+    keyed_entities,
+    linked_share,
+    require_entities,
+    require_positive,
+)
+from kg.neighbourhood import nearest_entities
+from kg.overrides import SchemaLike
 from kg.paths import FloatArray, Path, best_paths, entity_weights, path_text
 from kg.schema import ITEM, CatalogueSchema, ColumnKind, Relation
+from kg.triples import parts_from_triples, read_triples
 from kg.views import array_view, hetero_view, networkx_view, relation_table
 
 if TYPE_CHECKING:
@@ -39,6 +50,8 @@ class KnowledgeGraph:
         triples: Arrays ``heads``, ``relations`` and ``tails``, int32, shape ``(n_triples,)``,
             sorted by relation, head and tail, without repeats.
         schema: How the catalogue was read.
+        attributes: Numbers that edges carry, such as ``lift``: one row a triple, Float32, null
+            where a triple has none; without columns where no triple has any.
 
     >>> catalogue = pl.DataFrame(
     ...     {"item_id": [7, 8], "title": ["Cola", "Soda"], "brand": ["Acme", "Acme"]}
@@ -55,6 +68,7 @@ class KnowledgeGraph:
     relations: tuple[Relation, ...]
     triples: Triples
     schema: CatalogueSchema
+    attributes: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def __post_init__(self) -> None:
         """Locks the arrays."""
@@ -70,6 +84,7 @@ class KnowledgeGraph:
             and self.schema == other.schema
             and self.entities.equals(other.entities)
             and all(map(np.array_equal, self.triples, other.triples))
+            and self.attributes.equals(other.attributes)
         )
 
     def __repr__(self) -> str:
@@ -86,6 +101,7 @@ class KnowledgeGraph:
         *,
         item_id: str = "item_id",
         name: str | None = "title",
+        schema: SchemaLike | None = None,
         attributes: Sequence[str] | Mapping[str, ColumnKind] | None = None,
         triples: pl.DataFrame | None = None,
         items: Sequence[Hashable] | None = None,
@@ -99,27 +115,34 @@ class KnowledgeGraph:
           each prefix to the one above it (``<column>_parent``);
         - sizes (``"16 OZ"``, in a column whose name says size, volume, weight …): bands a power
           of two wide, such as ``"8–16 OZ"``; what is not plainly a size gives no edge;
-        - floats: five bands of about equally many items, such as ``"price 2.49–3.99"``.
+        - prices: bands of about equally many items inside each category, such as
+          ``"Shampoo: price 2.49–3.99"``; other numbers where they are asked for;
+        - sizes and pack counts that stand in the names (``"Cola 50 OZ"``, ``"12 PK"``), and where
+          no column says what items have in common, the words and phrases that names share.
 
         Text joined by ``||`` is several values. Blank and null values give no edge.
+        :attr:`schema` tells what was inferred, and why: ``print(graph.schema)``.
 
         Args:
             catalogue: One row an item.
             item_id: Column of ids, of any type that has a text form; that text is the item's key.
             name: Column of names for people, or None to call items by their id.
+            schema: What is known of the columns, in a YAML file or as a mapping (see
+                :mod:`kg.overrides`); the others are inferred. Or the schema of another graph, to
+                read this catalogue the same way.
             attributes: The attribute columns, or how each of them is to be read:
-                ``{"tags": "values"}``. When None they are chosen: paths, sizes, strings and lists
-                of strings that are not free text, and integers whose name ends in ``id``; never
-                floats.
+                ``{"tags": "values"}``; no other column is read then. Not beside ``schema``.
             triples: More edges: columns ``head``, ``relation``, ``tail``, and if wanted
-                ``head_type`` (else ``"item"``), ``tail_type`` (else the relation's name) and
-                ``tail_name``. Items must be of the catalogue; other entities are made as needed.
+                ``head_type`` (else ``"item"``), ``tail_type`` (else the relation's name),
+                ``head_name`` and ``tail_name``; other columns of numbers are carried by the edges.
+                Items must be of the catalogue; other entities are made as needed.
             items: Ids of the rows to take, in the order wanted; all rows when None. Triples about
                 other items of the catalogue are left out with them.
 
         Raises:
             MissingColumnError: When a column named is not there.
             AttributeColumnError: When a column cannot be an attribute.
+            SchemaError: When the schema cannot be read, or says something unknown.
             EmptyCatalogueError, NullItemError, DuplicateItemError: When there is no row, a row has
                 no id, or two have the same.
             UnknownEntityError: When ``items`` names an id that is not in the catalogue.
@@ -131,11 +154,110 @@ class KnowledgeGraph:
             catalogue,
             item_id=item_id,
             name=name,
+            schema=schema,
             attributes=attributes,
             triples=triples,
             items=items,
         )
         return cls(*parts)
+
+    @classmethod
+    def from_triples(
+        cls,
+        triples: pl.DataFrame,
+        *,
+        entities: pl.DataFrame | None = None,
+        links: pl.DataFrame | None = None,
+        entity_type: str | None = None,
+        relations: Sequence[Relation] = (),
+    ) -> "KnowledgeGraph":
+        """Builds a graph of triples alone.
+
+        Args:
+            triples: As for :meth:`from_catalogue`; items are those of type ``"item"``.
+            entities: More of the entities, and those without an edge: ``type``, ``key`` and if
+                wanted ``name``. They come first, in this order.
+            links: Which entities are items (``item_id`` and ``entity_id``, as in RecBole's
+                ``.link``): these go by their item id, the others are of type ``entity_type``,
+                ``"entity"`` when that is None.
+            entity_type: Type of tails that have none; the relation's name when None.
+            relations: Phrases and cardinalities, where they are known.
+
+        Raises:
+            MissingColumnError: When a required column is not there.
+            MalformedTripleError, SelfLoopError: As in :meth:`from_catalogue`.
+            DuplicateItemError: When two entities have the same type and key, or an entity is
+                linked to several items.
+        """
+        parts = parts_from_triples(
+            triples, entities=entities, links=links, entity_type=entity_type, relations=relations
+        )
+        return cls(*parts)
+
+    def with_triples(
+        self, triples: pl.DataFrame, *, relations: Sequence[Relation] = ()
+    ) -> "KnowledgeGraph":
+        """A new graph with more edges; what is there keeps its index.
+
+        Args:
+            triples: As for :meth:`from_catalogue`. Edges that are there already stay as they are.
+            relations: Phrases and cardinalities, where they are known.
+
+        Raises:
+            DanglingItemError: When a triple names an item that the graph does not have.
+            MissingColumnError, MalformedTripleError, SelfLoopError: As in :meth:`from_catalogue`.
+        """
+        items = self.entities["key"].filter(self._is_item)
+        return KnowledgeGraph(
+            *with_facts(self._parts, read_triples(triples, items, relations=relations))
+        )
+
+    def merge(self, other: "KnowledgeGraph") -> "KnowledgeGraph":
+        """A new graph with all entities, relations and edges of both.
+
+        Entities of one type and key are one; where both know it, this graph's name, phrase and
+        edge numbers stand. What is in this graph keeps its index, the other's comes after.
+
+        Raises:
+            SchemaError: When the two read a column of one name differently.
+        """
+        return KnowledgeGraph(*merged(self._parts, other._parts))
+
+    def subgraph(self, entities: Iterable[int]) -> "KnowledgeGraph":
+        """A new graph of some entities and the edges between them, in this graph's order.
+
+        Args:
+            entities: Their indexes here; the new graph counts its own from 0.
+
+        Raises:
+            UnknownEntityError: When there is no such index.
+        """
+        chosen = np.unique(np.fromiter(entities, dtype=np.int64))
+        require_entities(self, chosen)
+        return KnowledgeGraph(*restricted(self._parts, chosen))
+
+    def neighbourhood(
+        self, items: Iterable[int], *, hops: int = 2, max_entities: int = 60
+    ) -> "KnowledgeGraph":
+        """A new graph of what lies around an item, or around the items of a user's history.
+
+        Near are entities that few others share, and the items that share several of them; see
+        :mod:`kg.neighbourhood`.
+
+        Args:
+            items: Entity indexes here, of items or of other entities.
+            hops: How many edges to go at most.
+            max_entities: How many entities to take, ``items`` among them.
+
+        Raises:
+            UnknownEntityError: When there is no such index.
+            PathRequestError: When ``hops`` or ``max_entities`` is below one.
+        """
+        chosen = np.unique(np.fromiter(items, dtype=np.int64))
+        require_entities(self, chosen)
+        require_positive(hops=hops, max_entities=max_entities)
+        near = nearest_entities(self, chosen, hops=hops, max_entities=max_entities)
+        return KnowledgeGraph(*restricted(self._parts, near))
 
     def add_items(self, rows: pl.DataFrame) -> "KnowledgeGraph":
         """A new graph with more items, read the way the first catalogue was.
@@ -195,6 +317,20 @@ class KnowledgeGraph:
     def describe(self) -> pl.DataFrame:
         """One row a relation: its types, its triples, and how many heads and tails these join."""
         return relation_table(self)
+
+    def check(self) -> pl.DataFrame:
+        """What is wrong with the graph, or weakens it.
+
+        Looked for are items and other entities without an edge, facts that contradict each other
+        (several tails where nearly all heads have one), cycles in relations that lead upwards,
+        entities whose names differ only in case or punctuation, and hubs that most items share.
+        Self-loops and triples about unknown items never come into a graph: reading refuses them.
+
+        Returns:
+            One row a finding: ``finding``, ``where`` (the entity type or relation), ``count`` of
+            entities, names of some as ``examples``, and ``why`` it matters.
+        """
+        return check_graph(self)
 
     def entity_index(self, type: str, key: object) -> int:
         """The index of an entity.
@@ -295,7 +431,7 @@ class KnowledgeGraph:
 
     @property
     def _parts(self) -> Parts:
-        return Parts(self.entities, self.relations, self.triples, self.schema)
+        return Parts(self.entities, self.relations, self.triples, self.schema, self.attributes)
 
     @cached_property
     def _is_item(self) -> npt.NDArray[np.bool_]:

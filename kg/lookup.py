@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from kg.errors import UnknownEntityError, examples
+from kg.errors import PathRequestError, UnknownEntityError, examples
 
 if TYPE_CHECKING:
     from kg.graph import KnowledgeGraph
@@ -37,9 +39,30 @@ def entity_of_key(entities: EntitiesByKey, kind: str, key: str) -> int:
 
 def linked_share(graph: "KnowledgeGraph", entity: int) -> float:
     """The fraction of items joined to it; see :meth:`kg.KnowledgeGraph.item_share`."""
-    if not 0 <= entity < graph.n_entities:
-        raise UnknownEntityError(
-            f"the graph has no entity {entity}; indexes run from 0 to {graph.n_entities - 1}"
-        )
+    require_entities(graph, np.array([entity]))
     adjacency = graph.adjacency
     return float((adjacency.starts[entity + 1] - adjacency.item_starts[entity]) / graph.n_items)
+
+
+def require_entities(graph: "KnowledgeGraph", entities: npt.NDArray[np.int64]) -> None:
+    """Checks that indexes are those of entities.
+
+    Raises:
+        UnknownEntityError: When one is not.
+    """
+    unknown = entities[(entities < 0) | (entities >= graph.n_entities)]
+    if len(unknown):
+        raise UnknownEntityError(
+            f"the graph has no entity {unknown[0]}; indexes run from 0 to {graph.n_entities - 1}"
+        )
+
+
+def require_positive(**numbers: int) -> None:
+    """Checks that numbers asked for are one or more.
+
+    Raises:
+        PathRequestError: When one is not.
+    """
+    for label, value in numbers.items():
+        if value < 1:
+            raise PathRequestError(f"{label} is {value}; it must be 1 or more")

@@ -1,5 +1,8 @@
 """Sizes and numbers sorted into bands that people can read."""
 
+import re
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -42,6 +45,38 @@ _AMOUNT = r"^((?:\d{1,5}(?:\.\d+)?)|(?:\d{1,5},\d{1,2})|(?:\.\d+))\s*([A-Z][A-Z 
 _FRACTION = r"^(\d{1,5})/(\d{1,5})\s*([A-Z][A-Z .]*?)\.?$"
 
 
+# What may stand in running text: no units that are words or signs of something else (IN, FT, M, PT,
+# MG), and grams only from ten on, since 5G is no weight.
+_IN_TEXT_UNITS = {
+    **dict.fromkeys(("FL OZ", "FLOZ", "FLUID OUNCE", "FLUID OUNCES"), "FL OZ"),
+    **dict.fromkeys(("OZ", "OUNCE", "OUNCES"), "OZ"),
+    **dict.fromkeys(("LB", "LBS", "POUND", "POUNDS"), "LB"),
+    **dict.fromkeys(("G", "GRAM", "GRAMS", "克"), _WEIGHT),
+    **dict.fromkeys(("KG", "千克", "公斤"), "KG"),
+    **dict.fromkeys(("ML", "毫升"), _VOLUME),
+    "CL": "CL",
+    **dict.fromkeys(("L", "LITER", "LITERS", "LITRE", "LITRES", "升"), "L"),
+    **dict.fromkeys(("QT", "QUART", "QUARTS"), "QT"),
+    **dict.fromkeys(("GAL", "GALLON", "GALLONS"), "GAL"),
+    **dict.fromkeys(("CT", "COUNT"), "CT"),
+    **dict.fromkeys(("PK", "PACK"), "PK"),
+    **dict.fromkeys(("LOADS",), "LOAD"),
+}
+_LEAST_GRAMS = 10
+MEASURES: tuple[Literal["size", "pack"], ...] = ("size", "pack")
+_SPELLINGS = "|".join(
+    re.escape(spelling).replace(r"\ ", r"[ .]+")
+    for spelling in sorted(_IN_TEXT_UNITS, key=len, reverse=True)
+)
+_APART = r"(?<![\w.,/-])"
+_AMOUNT_IN_TEXT = r"\d{1,5}(?:[.,]\d{1,2})?"
+_UNIT_IN_TEXT = rf"(?:{_SPELLINGS})(?![A-Z0-9])"
+_IN_TEXT = re.compile(rf"{_APART}({_AMOUNT_IN_TEXT})[ -]?({_UNIT_IN_TEXT})")
+_SEVERAL_OF = re.compile(rf"{_APART}(\d{{1,3}}) ?[X×] ?({_AMOUNT_IN_TEXT}[ -]?{_UNIT_IN_TEXT})")
+_OF_PACK = re.compile(r"\bPACK OF (\d{1,3})\b")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+
+
 def size_bands(sizes: pl.Series) -> pl.Series:
     """The band that each size falls into; bands are a power of two wide.
 
@@ -74,6 +109,52 @@ def size_bands(sizes: pl.Series) -> pl.Series:
     named = distinct.with_columns(pl.Series("band", names, dtype=pl.String))
     joined = bands.join(named, on=["unit", "exponent"], how="left", maintain_order="left")
     return joined.get_column("band").alias(sizes.name)
+
+
+def measures_in(texts: pl.Series) -> pl.DataFrame:
+    """The sizes and pack counts that stand in texts such as product names, where that is certain.
+
+    Certain is a number with a unit that means nothing else: ``"Cola 50 OZ"``, ``"6 x 330 ml"``,
+    ``"Pack of 12"``, ``"牛奶 250毫升"``; not ``"3 in 1"``, ``"5G"``, ``"10-12 oz"``. Of a size told
+    in several units (``"3.4 oz / 100 ml"``) the first is taken; where two amounts of one unit
+    stand in a text, none is.
+
+    Args:
+        texts: Strings, nulls allowed.
+
+    Returns:
+        ``row`` (UInt32, rising), ``measure`` (``"size"`` or ``"pack"``) and ``text``, as
+        :func:`size_bands` reads it; at most one row of each measure a text.
+
+    >>> measures_in(pl.Series(["Cola 6 x 12 FL OZ", "Tea", "Soap, 2 pack"])).rows()
+    [(0, 'size', '12 FL OZ'), (0, 'pack', '6 PK'), (2, 'pack', '2 PK')]
+    """
+    distinct = texts.drop_nulls().unique(maintain_order=True)
+    distinct = distinct.filter(distinct.str.contains(r"[0-9]"))
+    found = [
+        (text, measure, told) for text in distinct for measure, told in _told_measures(text).items()
+    ]
+    schema = {"of": pl.String, "measure": pl.String, "text": pl.String}
+    rows = texts.cast(pl.String).alias("of").to_frame().with_row_index("row")
+    return rows.join(
+        pl.DataFrame(found, schema=schema, orient="row"), on="of", maintain_order="left_right"
+    ).drop("of")
+
+
+def _told_measures(text: str) -> dict[Literal["size", "pack"], str]:
+    """Size and pack count that one text tells."""
+    plain = _OF_PACK.sub(r"\1 PK", _SEVERAL_OF.sub(r"\1 PK \2", _THOUSANDS.sub("", text.upper())))
+    amounts: dict[str, set[str]] = {}
+    for number, spelling in _IN_TEXT.findall(plain):
+        unit = _IN_TEXT_UNITS[re.sub(r"[ .]+", " ", spelling)]
+        if unit != _WEIGHT or float(number.replace(",", ".")) >= _LEAST_GRAMS:
+            amounts.setdefault(unit, set()).add(number)
+    told: dict[Literal["size", "pack"], str] = {}
+    for unit, numbers in amounts.items():
+        if len(numbers) == 1:
+            measure: Literal["size", "pack"] = "pack" if unit in _COUNTED else "size"
+            told.setdefault(measure, f"{numbers.pop()} {unit}")
+    return {measure: told[measure] for measure in MEASURES if measure in told}
 
 
 def _measured(sizes: pl.Series) -> pl.DataFrame:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from kg.graph import KnowledgeGraph
 
-_SIGNATURE = ("relation", "head_type", "tail_type")
+_NAMED = ("relation", "head_type", "tail_type", "cardinality")
 
 
 def relation_table(graph: "KnowledgeGraph") -> pl.DataFrame:
     """What the graph consists of; see :meth:`kg.KnowledgeGraph.describe`."""
-    signatures = [relation.signature for relation in graph.relations]
-    named = pl.DataFrame(signatures, schema=dict.fromkeys(_SIGNATURE, pl.String), orient="row")
+    rows = [(*relation.signature, relation.cardinality) for relation in graph.relations]
+    named = pl.DataFrame(rows, schema=dict.fromkeys(_NAMED, pl.String), orient="row")
     heads, relations, tails = graph.triples
     counts = (
         pl.DataFrame({"position": relations, "head": heads, "tail": tails})

@@ -120,7 +120,8 @@ def test_floats_become_bands_of_quantiles():
         "price 8–10",
     ]
     assert graph.degree[10:].tolist() == [1, 2, 2, 2, 3]
-    assert graph.schema.columns == (Column("price", "bands", (1.0, 2.0, 4.0, 6.0, 8.0, 10.0)),)
+    edges = {"": (1.0, 2.0, 4.0, 6.0, 8.0, 10.0)}
+    assert graph.schema.columns == (Column("price", "bands", edges=edges),)
 
 
 def test_triples_join_and_bring_their_names(shop):
@@ -150,6 +151,7 @@ def test_describe_counts_each_relation(shop):
         "relation": "brand",
         "head_type": "item",
         "tail_type": "brand",
+        "cardinality": "many-to-one",
         "triples": 3,
         "heads": 3,
         "tails": 2,
@@ -189,12 +191,30 @@ def test_columns_are_inferred_by_what_items_can_share():
         }
     )
     graph = KnowledgeGraph.from_catalogue(catalogue)
-    assert [(column.name, column.kind) for column in graph.schema.columns] == [
-        ("brand", "values"),
-        ("category", "path"),
-        ("tags", "values"),
-        ("size", "size"),
-        ("supplier_id", "values"),
+    told = {column.name: (column.kind, column.why) for column in graph.schema.columns}
+    assert told == {
+        "brand": ("values", "60 values, 2 different, such as 'Acme'"),
+        "slogan": ("ignored", "free text: 100% of the values are different"),
+        "blurb": ("ignored", "free text: 94 characters on average"),
+        "description": ("ignored", "its name says text, link or image"),
+        "category": ("path", "100% of the values are paths such as 'A > B0'"),
+        "tags": ("values", "60 values, 1 different, such as 'new'"),
+        "size": ("size", "its name says size and 100% of the values are sizes such as '1 OZ'"),
+        "price": ("bands", "its name says price; bands inside each category"),
+        "stock": ("ignored", "a number; to use it, declare it as bands"),
+        "supplier_id": ("values", "60 values, 3 different, such as '1'"),
+        "empty": ("ignored", "it holds no value"),
+        "added": ("ignored", "type Date cannot be an attribute"),
+        "title": ("ignored", "names; size tells the sizes"),
+    }
+    assert [c.name for c in graph.schema.read] == [
+        "brand", "category", "tags", "size", "price", "supplier_id",
+    ]  # fmt: skip
+    assert str(graph.schema).splitlines()[4] == (
+        "category     path     100% of the values are paths such as 'A > B0'"
+    )
+    assert graph.schema.to_frame().filter(column="price").rows() == [
+        ("price", "bands", "price", "price", "its name says price; bands inside each category")
     ]
 
 

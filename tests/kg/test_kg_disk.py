@@ -76,7 +76,7 @@ def test_a_foreign_description_is_refused(shop, tmp_path, change, says):
         ("triples.parquet", pl.all().reverse(), "sorted"),
         ("entities.parquet", pl.lit(0, pl.Int32).alias("entity"), "index"),
         ("entities.parquet", pl.lit(None, pl.String).alias("name"), "nulls"),
-        ("entities.parquet", pl.col("type").replace("item", "thing"), "no items"),
+        ("entities.parquet", pl.col("type").replace("item", "thing"), "another type"),
     ],
 )
 def test_contradicting_tables_are_refused(shop, tmp_path, file, change, says):

@@ -5,28 +5,13 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-SHORTEST = 7
-"""Words of fewer letters have no misspellings: one letter makes another word of them."""
-SHORTEST_SWAPPED = 5
-"""… but for two letters in each other's place: that hardly ever makes another word."""
-SYLLABLES = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
-"""Scripts in which every sign is a syllable or a word: one sign makes another word."""
+from kg.text import SHORTEST_SWAPPED, SYLLABLES, may_be_misspelt, normalised
+
 MOST_VALUES = 20_000
 """Columns with more different values are looked through for case and spaces only."""
 
 BLOCK = 1_000
 """Values compared with all others at a time."""
-
-
-def normalised(text: pl.Expr) -> pl.Expr:
-    """Text without case, accents, punctuation and superfluous spaces; null stays null.
-
-    Marks that make another letter stay (outside the Latin script), and so do signs that make
-    another thing: ``A+`` is not ``A``.
-    """
-    plain = text.str.to_lowercase().str.normalize("NFKD")
-    plain = plain.str.replace_all(r"(\p{Latin})\p{M}+", "$1").str.normalize("NFKC")
-    return plain.str.replace_all(r"[^\p{L}\p{M}\p{N}+#%]+", " ").str.strip_chars()
 
 
 def usual_spellings(values: pl.Series, frequency: float) -> pl.DataFrame:
@@ -105,24 +90,5 @@ def _one_letter_apart(keys: pl.DataFrame, frequency: float) -> list[tuple[str, s
         block = rare[start : start + BLOCK]
         away = cdist(block, usual, scorer=OSA.distance, score_cutoff=1, dtype=np.uint8)
         near = ((block[row], usual[place]) for row, place in np.argwhere(away == 1))
-        pairs += [pair for pair in near if _may_be_misspelt(*pair)]
+        pairs += [pair for pair in near if may_be_misspelt(*pair)]
     return pairs
-
-
-def _may_be_misspelt(one: str, other: str) -> bool:
-    """Whether two keys one letter apart may be one: what differs is a long word, and no digit."""
-    if _digits(one) != _digits(other):
-        return False
-    words, others = one.split(), other.split()
-    if len(words) != len(others):
-        return one.replace(" ", "") == other.replace(" ", "")
-    apart = [pair for pair in zip(words, others, strict=True) if pair[0] != pair[1]]
-    return all(max(len(pair[0]), len(pair[1])) >= _shortest(*pair) for pair in apart)
-
-
-def _shortest(word: str, other: str) -> int:
-    return SHORTEST_SWAPPED if sorted(word) == sorted(other) else SHORTEST
-
-
-def _digits(text: str) -> str:
-    return "".join(filter(str.isdigit, text))

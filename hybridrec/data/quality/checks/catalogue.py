@@ -24,9 +24,9 @@ from hybridrec.data.quality.fixes import (
     mapped_items,
     with_table,
 )
-from hybridrec.data.quality.spelling import normalised
 from hybridrec.data.quality.wording import counted
 from hybridrec.data.tables import unknown_items
+from kg.text import normalised
 
 if TYPE_CHECKING:
     from hybridrec.data.dataset import Dataset

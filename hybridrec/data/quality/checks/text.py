@@ -18,7 +18,7 @@ from hybridrec.data.quality.checking import (
     quality_check,
     rows_where,
 )
-from hybridrec.data.quality.cycles import closing_edges
+from kg.cycles import closing_edges
 from hybridrec.data.quality.fixes import blank_values, with_table
 from hybridrec.data.quality.spelling import usual_spellings
 from hybridrec.data.quality.wording import counted

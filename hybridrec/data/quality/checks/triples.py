@@ -15,7 +15,7 @@ from hybridrec.data.quality.checking import (
     quality_check,
     rows_where,
 )
-from hybridrec.data.quality.cycles import edges_in_cycles
+from kg.cycles import edges_in_cycles
 from hybridrec.data.quality.fixes import ITEM_TYPE, drop_rows, dropping, typed_ends
 from hybridrec.data.quality.wording import counted
 

@@ -1,7 +1,5 @@
 """Relations that should lead upwards and lead round in a circle."""
 
-from __future__ import annotations
-
 import numpy as np
 import polars as pl
 
@@ -10,8 +8,8 @@ def edges_in_cycles(heads: pl.Series, tails: pl.Series) -> pl.DataFrame:
     """The edges that lie on a cycle: those within one strongly connected component.
 
     Args:
-        heads: ``(n_edges,)`` strings.
-        tails: ``(n_edges,)`` strings.
+        heads: ``(n_edges,)`` names or numbers.
+        tails: ``(n_edges,)``, of the same type.
 
     Returns:
         ``head``, ``tail`` and ``cycle`` (the component's number), each edge once.
@@ -43,8 +41,8 @@ def closing_edges(heads: pl.Series, tails: pl.Series) -> pl.DataFrame:
     With edges in order of how usual they are, these are the unusual ones of every cycle.
 
     Args:
-        heads: ``(n_edges,)`` strings.
-        tails: ``(n_edges,)`` strings.
+        heads: ``(n_edges,)`` names or numbers.
+        tails: ``(n_edges,)``, of the same type.
 
     Returns:
         ``head`` and ``tail``.
@@ -54,7 +52,7 @@ def closing_edges(heads: pl.Series, tails: pl.Series) -> pl.DataFrame:
     """
     from networkx import DiGraph, has_path
 
-    taken: DiGraph[str] = DiGraph()
+    taken: DiGraph[object] = DiGraph()
     closing = []
     for head, tail, _ in edges_in_cycles(heads, tails).iter_rows():
         taken.add_nodes_from((head, tail))
@@ -62,4 +60,4 @@ def closing_edges(heads: pl.Series, tails: pl.Series) -> pl.DataFrame:
             closing.append((head, tail))
         else:
             taken.add_edge(head, tail)
-    return pl.DataFrame(closing, schema={"head": pl.String, "tail": pl.String}, orient="row")
+    return pl.DataFrame(closing, schema={"head": heads.dtype, "tail": tails.dtype}, orient="row")
