@@ -54,6 +54,14 @@ class PathRequestError(KnowledgeGraphError):
     """A path search was asked for with a length or a number below one."""
 
 
+class DrawingSizeError(KnowledgeGraphError):
+    """More entities are to be drawn than anyone could read."""
+
+
+class LinkRequestError(KnowledgeGraphError):
+    """Links were asked for in a number below one, or at a score that is none."""
+
+
 class SchemaError(KnowledgeGraphError):
     """A schema says something unknown, or two graphs to be merged were read differently."""
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridrec.data.quality.spelling import normalised, usual_spellings
+from hybridrec.data.quality.spelling import usual_spellings
+from kg.text import normalised
 
 
 def usual(counts: dict[str | None, int], frequency: float = 10.0) -> dict[str, str]:
