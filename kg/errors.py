@@ -62,6 +62,14 @@ class LinkRequestError(KnowledgeGraphError):
     """Links were asked for in a number below one, or at a score that is none."""
 
 
+class EventsError(KnowledgeGraphError):
+    """A table of events, or a setting, that no baskets can be made with."""
+
+
+class EmbeddingsError(KnowledgeGraphError):
+    """Embeddings, or a setting, that no neighbours can be found with."""
+
+
 class SchemaError(KnowledgeGraphError):
     """A schema says something unknown, or two graphs to be merged were read differently."""
 

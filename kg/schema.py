@@ -69,6 +69,19 @@ class Relation:
         return "one-to-many" if self.inverse_functional else "many-to-many"
 
 
+DERIVED: tuple[Relation, ...] = tuple(
+    Relation(name, ITEM, ITEM, phrase, symmetric=True)
+    for name, phrase in (
+        ("bought_with", "bought with"),
+        ("viewed_with", "viewed with"),
+        ("complement", "goes with"),
+        ("substitute", "instead of"),
+        ("similar_text", "reads like"),
+    )
+)
+"""Relations that shoppers' behaviour and texts show."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """How a column of the catalogue is read.

@@ -14,7 +14,7 @@ from kg.errors import (
     examples,
 )
 from kg.facts import NAMES, Facts
-from kg.schema import ITEM, CatalogueSchema, Relation
+from kg.schema import DERIVED, ITEM, CatalogueSchema, Relation
 
 ENTITY = "entity"
 """The type of entities of which nothing is known but that they are linked or not to items."""
@@ -70,7 +70,7 @@ def read_triples(
     groups = complete.sort(signature, maintain_order=True).partition_by(
         signature, maintain_order=True
     )
-    known = {relation.signature: relation for relation in relations}
+    known = {relation.signature: relation for relation in (*DERIVED, *relations)}
     return [_facts_of(group, known) for group in groups]
 
 
@@ -230,11 +230,13 @@ def _facts_of(group: pl.DataFrame, known: Mapping[tuple[str, str, str], Relation
         for side in ("head", "tail")
     ]
     labels = pl.concat(names).filter(pl.col("name").str.len_chars() > 0).unique()
-    return Facts(known.get(signature) or _seen(signature, edges), edges, labels.cast(pl.String))
+    return Facts(
+        known.get(signature) or seen_relation(signature, edges), edges, labels.cast(pl.String)
+    )
 
 
-def _seen(signature: tuple[str, str, str], edges: pl.DataFrame) -> Relation:
-    """The relation as its edges show it."""
+def seen_relation(signature: tuple[str, str, str], edges: pl.DataFrame) -> Relation:
+    """The relation as its edges, columns ``head`` and ``tail``, show it."""
     distinct = edges.select("head", "tail").unique()
     return Relation(
         *signature,

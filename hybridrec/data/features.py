@@ -12,6 +12,7 @@ from hybridrec.data.columns import Columns
 from hybridrec.data.splits import in_utc, positive_days
 from hybridrec.data.times import UTC_TIME
 from hybridrec.errors import DataError, examples
+from kg.baskets import BasketSettings, frequent_pairs
 
 if TYPE_CHECKING:
     from hybridrec.data.dataset import Dataset
@@ -152,49 +153,14 @@ def co_purchases(
     events, _ = _known(data, as_of, window_days)
     if Columns.EVENT in events.columns and kinds is not None:
         events = _of_kinds(events, kinds)
-    items = events.select(pl.col(Columns.ITEM).unique().sort()).with_row_index("item")
-    keys = [column for column in (Columns.USER, Columns.SESSION) if column in events.columns]
-    baskets = (
-        events.lazy()
-        .select(*keys, Columns.ITEM)
-        .join(items.lazy(), on=Columns.ITEM)
-        .group_by(keys)
-        .agg(pl.col("item").unique())
-        .filter(pl.col("item").list.len() <= max_session_items)
-        .select("item")
-        .with_row_index("basket")
-        .collect()
+    baskets = BasketSettings(
+        Columns.USER,
+        Columns.ITEM,
+        session=Columns.SESSION,
+        purchases=None,
+        max_items=max_session_items,
     )
-    lines = baskets.explode("item")
-    alone = lines.group_by("item").agg(pl.len().alias("baskets"))
-    # an item in too few baskets cannot be in a pair that is in enough
-    frequent = alone.filter(pl.col("baskets") >= min_count)
-    kept = lines.join(frequent, on="item", how="semi").lazy()
-    counted = (
-        kept.join(kept.rename({"item": "other"}), on="basket")
-        .filter(pl.col("item") < pl.col("other"))
-        .group_by("item", "other")
-        .agg(pl.len().alias("count"))
-        .filter(pl.col("count") >= min_count)
-        .collect(engine="streaming")
-    )
-    others = items.rename({"item": "other", Columns.ITEM: "other_item_id"})
-    count = pl.col("count").cast(pl.Float64)
-    expected = pl.col("baskets").cast(pl.Float64) * pl.col("baskets_other") / baskets.height
-    return (
-        counted.join(items, on="item")
-        .join(others, on="other")
-        .join(alone, on="item")
-        .join(alone.rename({"item": "other"}), on="other", suffix="_other")
-        .select(
-            Columns.ITEM,
-            "other_item_id",
-            "count",
-            (count / baskets.height).alias("support"),
-            (count / expected).alias("lift"),
-        )
-        .sort(-pl.col("count").cast(pl.Int64), Columns.ITEM, "other_item_id")
-    )
+    return frequent_pairs(events, min_count=min_count, baskets=baskets)
 
 
 def _of_kinds(events: pl.DataFrame, kinds: Collection[str]) -> pl.DataFrame:

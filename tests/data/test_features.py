@@ -199,7 +199,8 @@ class TestCoPurchases:
             if count >= min_count:
                 alone = [sum(item in items for items in kept) for item in pair]
                 lift = count * len(kept) / (alone[0] * alone[1])
-                expected[pair] = (count, count / len(kept), pytest.approx(lift))
+                support = pytest.approx(count / len(kept))
+                expected[pair] = (count, support, pytest.approx(lift))
 
         pairs = dataset(rows).co_purchases(min_count=min_count, max_session_items=longest)
 
