@@ -1,5 +1,6 @@
 """Neighbours of every entity in compressed rows, for walking in either direction."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,18 +19,20 @@ class Adjacency:
     A row lists the neighbours that are no items first, then the items; both parts ascend.
 
     Attributes:
+        is_item: Which entities are items, shape ``(n_entities,)``.
         starts: Where the row of each entity begins, shape ``(n_entities + 1,)``.
         item_starts: Where the items of that row begin, shape ``(n_entities,)``.
         neighbours: Entity indexes, row after row.
         codes: For each neighbour the edge that leads there: twice the relation's position, plus
             one when it is walked from tail to head. Among parallel edges those walked forward
-            come first, then the lower relation.
+            come first, then the lower relation. Of the smallest type that holds them.
     """
 
+    is_item: npt.NDArray[np.bool_]
     starts: Int64Array
     item_starts: Int64Array
     neighbours: Int32Array
-    codes: Int32Array
+    codes: npt.NDArray[np.unsignedinteger]
 
     def rows(
         self, entities: npt.NDArray[np.integer], *, items: bool = False
@@ -45,16 +48,19 @@ class Adjacency:
         owners, places = spans(starts, stops)
         return owners, self.neighbours[places]
 
+    def n_inner_neighbours(self, entities: npt.NDArray[np.integer]) -> Int64Array:
+        """How many neighbours that are no items each of several entities has."""
+        counts: Int64Array = self.item_starts[entities] - self.starts[entities]
+        return counts
+
     def code(self, entity: int, neighbour: int) -> int:
         """The code of the edge between two entities that are neighbours."""
-        for start, stop in (
-            (self.starts[entity], self.item_starts[entity]),
-            (self.item_starts[entity], self.starts[entity + 1]),
-        ):
-            place = start + np.searchsorted(self.neighbours[start:stop], neighbour)
-            if place < stop and self.neighbours[place] == neighbour:
-                return int(self.codes[place])
-        raise LookupError(f"entities {entity} and {neighbour} are not neighbours")
+        limits = (self.starts[entity], self.item_starts[entity], self.starts[entity + 1])
+        start, stop = limits[1:] if self.is_item[neighbour] else limits[:2]
+        place = bisect_left(self.neighbours, neighbour, start, stop)
+        if place == stop or self.neighbours[place] != neighbour:
+            raise LookupError(f"entities {entity} and {neighbour} are not neighbours")
+        return int(self.codes[place])
 
 
 def spans(starts: Int64Array, stops: Int64Array) -> tuple[Int64Array, Int64Array]:
@@ -91,4 +97,5 @@ def adjacency_of(triples: Triples, is_item: npt.NDArray[np.bool_]) -> Adjacency:
     starts = np.zeros(n_entities + 1, dtype=np.int64)
     np.cumsum(np.bincount(here, minlength=n_entities), out=starts[1:])
     item_starts = starts[:-1] + np.bincount(here[~is_item[there]], minlength=n_entities)
-    return Adjacency(starts, item_starts, there, codes[order])
+    codes = codes[order].astype(np.min_scalar_type(int(codes.max(initial=0))))
+    return Adjacency(is_item, starts, item_starts, there, codes)

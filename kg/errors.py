@@ -51,7 +51,7 @@ class SelfLoopError(KnowledgeGraphError):
 
 
 class PathRequestError(KnowledgeGraphError):
-    """A path search was asked for with a length or a number below one."""
+    """Paths or neighbours were asked for in a number below one, or pairs that do not match up."""
 
 
 class DrawingSizeError(KnowledgeGraphError):

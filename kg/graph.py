@@ -15,6 +15,7 @@ from kg.assembly import Parts, Triples, locked, merged, restricted, with_facts
 from kg.catalogue import parts_from_catalogue, parts_with_items
 from kg.checks import check_graph
 from kg.disk import read_parts, write_parts
+from kg.drawing import Drawing, draw
 from kg.lookup import (
     EntitiesByKey,
     entity_of_key,
@@ -25,8 +26,16 @@ from kg.lookup import (
 )
 from kg.neighbourhood import nearest_entities
 from kg.overrides import SchemaLike
-from kg.paths import FloatArray, Path, best_paths, entity_weights, path_text
+from kg.paths import (
+    FloatArray,
+    Path,
+    best_paths,
+    best_paths_of_pairs,
+    entity_weights,
+    path_text,
+)
 from kg.schema import ITEM, CatalogueSchema, ColumnKind, Relation
+from kg.statistics import GraphStatistics, graph_statistics
 from kg.triples import parts_from_triples, read_triples
 from kg.views import array_view, hetero_view, networkx_view, relation_table
 
@@ -318,6 +327,16 @@ class KnowledgeGraph:
         """One row a relation: its types, its triples, and how many heads and tails these join."""
         return relation_table(self)
 
+    def statistics(self, *, n_hubs: int = 10) -> GraphStatistics:
+        """Degrees by type and relation, connected components and hubs; ``print`` shows them.
+
+        Hubs weaken explanations: what nearly every item shares tells none of them apart.
+
+        Args:
+            n_hubs: How many of the entities that most triples touch are listed.
+        """
+        return graph_statistics(self, n_hubs=n_hubs)
+
     def check(self) -> pl.DataFrame:
         """What is wrong with the graph, or weakens it.
 
@@ -369,6 +388,35 @@ class KnowledgeGraph:
         """
         return best_paths(self, sources, target, max_length=max_length, k=k)
 
+    def paths_of_pairs(
+        self,
+        histories: Sequence[Iterable[int]],
+        targets: Sequence[int],
+        *,
+        max_length: int = 4,
+        k: int = 3,
+    ) -> list[list[Path]]:
+        """The best paths of many pairs: what :meth:`paths` gives for each, found together.
+
+        Pairs with equal histories, or with the same target, share their work: one user's history
+        against twenty recommended items costs far less than twenty calls.
+
+        Args:
+            histories: For each pair the entity indexes of its source items.
+            targets: For each pair the entity index of its target; as many as ``histories``.
+            max_length: Edges a path may have.
+            k: How many paths a pair may have.
+
+        Returns:
+            For each pair at most ``k`` paths, best first.
+
+        Raises:
+            UnknownEntityError: When a source or a target is not the index of an item.
+            PathRequestError: When ``max_length`` or ``k`` is below one, or there are not as many
+                targets as histories.
+        """
+        return best_paths_of_pairs(self, histories, targets, max_length=max_length, k=k)
+
     def describe_path(self, path: Path) -> str:
         """A path in words, such as ``"Cola —brand→ Acme ←brand— Soda"``."""
         return path_text(self, path)
@@ -380,6 +428,30 @@ class KnowledgeGraph:
             UnknownEntityError: When there is no such index.
         """
         return linked_share(self, entity)
+
+    def draw(
+        self,
+        *,
+        entities: Iterable[int] | None = None,
+        highlight: Iterable[Path | int] = (),
+        title: str | None = None,
+        max_entities: int = 60,
+    ) -> Drawing:
+        """A picture that people can read: items on the left, what they share to the right of them.
+
+        Args:
+            entities: Indexes of those to draw; all of the graph when None.
+            highlight: Paths and entities to draw bold; they are drawn in any case.
+            title: What stands above it.
+            max_entities: How many entities may be drawn.
+
+        Raises:
+            DrawingSizeError: When there are more; take a part with :meth:`neighbourhood`.
+            UnknownEntityError: When there is no such index.
+        """
+        return draw(
+            self, entities=entities, highlight=highlight, title=title, max_entities=max_entities
+        )
 
     def to_networkx(self) -> "networkx.MultiDiGraph[int]":
         """The graph for networkx.

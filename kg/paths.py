@@ -9,27 +9,35 @@ so that short paths over rare entities win: a brand with ten items says more tha
 thousand. ``length`` counts edges, ``degree`` the triples that touch the entity.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from kg.adjacency import Adjacency, Int32Array, spans
+from kg.adjacency import Int64Array
 from kg.errors import PathRequestError, UnknownEntityError, examples
+from kg.lookup import require_positive
+from kg.path_search import LENGTH_DISCOUNT, FloatArray, entity_weights, ranked_paths
+from kg.schema import Relation
 
 if TYPE_CHECKING:
     from kg.graph import KnowledgeGraph
 
-LENGTH_DISCOUNT = 0.9
+__all__ = [
+    "LENGTH_DISCOUNT",
+    "FloatArray",
+    "Path",
+    "best_paths",
+    "best_paths_of_pairs",
+    "entity_weights",
+    "path_text",
+]
 
 _FORWARD, _BACKWARD = 1, -1
-_ROUNDING = 1e-9
-
-FloatArray = npt.NDArray[np.float64]
-Ranked = tuple[float, int, tuple[int, ...]]
+# Pairs searched together: enough that NumPy's cost a call is shared, few enough for memory.
+_PAIRS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,164 +64,80 @@ class Path:
         return len(self.relations)
 
 
-def entity_weights(degree: npt.NDArray[np.int64]) -> FloatArray:
-    """What an inner entity multiplies a path's score by: ``1 / log2(2 + degree)``.
-
-    >>> entity_weights(np.array([2, 6, 14]))
-    array([0.5       , 0.33333333, 0.25      ])
-    """
-    weights: FloatArray = 1.0 / np.log2(2.0 + degree)
-    return weights
-
-
 def best_paths(
     graph: "KnowledgeGraph", sources: Iterable[int], target: int, *, max_length: int, k: int
 ) -> list[Path]:
-    """Finds the best ``k`` paths exactly; see :meth:`kg.KnowledgeGraph.paths`.
+    """Finds the best ``k`` paths exactly; see :meth:`kg.KnowledgeGraph.paths`."""
+    return best_paths_of_pairs(graph, [sources], [target], max_length=max_length, k=k)[0]
 
-    For every number of inner entities, chains of entities grown from the sources and from the
-    target meet in the middle. A half whose best completion cannot reach the ``k``-th best score
-    found so far is dropped.
+
+def best_paths_of_pairs(
+    graph: "KnowledgeGraph",
+    histories: Sequence[Iterable[int]],
+    targets: Sequence[int],
+    *,
+    max_length: int,
+    k: int,
+) -> list[list[Path]]:
+    """Finds the best ``k`` paths of many pairs; see :meth:`kg.KnowledgeGraph.paths_of_pairs`."""
+    require_positive(max_length=max_length, k=k)
+    if len(histories) != len(targets):
+        raise PathRequestError(
+            f"there are {len(histories)} histories and {len(targets)} targets; each history "
+            "belongs to the target at its place"
+        )
+    ends = np.fromiter(targets, dtype=np.int64)
+    distinct, history_of = _distinct_histories(graph, histories, ends)
+    found: list[list[Path]] = [[] for _ in ends]
+    order = np.argsort(history_of, kind="stable")
+    for start in range(0, len(order), _PAIRS_AT_ONCE):
+        block = order[start : start + _PAIRS_AT_ONCE]
+        numbers, places = np.unique(history_of[block], return_inverse=True)
+        ranked = ranked_paths(
+            graph.adjacency,
+            graph.entity_weights,
+            [distinct[number] for number in numbers],
+            places,
+            ends[block],
+            max_length=max_length,
+            k=k,
+        )
+        for pair, paths in zip(block, ranked, strict=True):
+            found[pair] = [_path(graph, nodes, -negative) for negative, _, nodes in paths]
+    return found
+
+
+def _distinct_histories(
+    graph: "KnowledgeGraph", histories: Sequence[Iterable[int]], targets: Int64Array
+) -> tuple[list[Int64Array], Int64Array]:
+    """The sources of each pair, ascending and without its target; equal ones only once.
+
+    Returns:
+        The sources that differ, and for each pair the number of its own among them.
     """
-    for label, value in (("max_length", max_length), ("k", k)):
-        if value < 1:
-            raise PathRequestError(f"{label} is {value}; it must be 1 or more")
-    adjacency, weights = graph.adjacency, graph.entity_weights
-    starts = _starts(graph, sources, target)
-    owners, entities = adjacency.rows(starts)
-    order = np.argsort(entities, kind="stable")
-    first_entities, origins = entities[order], starts[owners[order]]
-    forward = [np.unique(first_entities)[:, None]]
-    backward = [adjacency.rows(np.array([target]))[1][:, None]]
-
-    _, direct = adjacency.rows(np.array([target]), items=True)
-    found: list[Ranked] = [
-        (-LENGTH_DISCOUNT, 1, (int(source), target))
-        for source in np.intersect1d(direct, starts)[:k]
-    ]
-    for n_inner in range(1, max_length):
-        threshold = -found[k - 1][0] * (1 - _ROUNDING) if len(found) >= k else 0.0
-        discount = LENGTH_DISCOUNT ** (n_inner + 1)
-        # An inner entity has two neighbours at least, so no chain of this length can do better.
-        if discount * float(entity_weights(np.array(2))) ** n_inner < threshold:
-            break
-        back = n_inner // 2 + 1
-        front = n_inner + 1 - back
-        for halves, depth in ((forward, front), (backward, back)):
-            while len(halves) < depth:
-                halves.append(_grown(adjacency, halves[-1], at_end=halves is forward))
-        chains = _met(forward[front - 1], backward[back - 1], weights, threshold / discount)
-        scores = discount * _products(weights[chains])
-        found += _started(chains, scores, first_entities, origins, target, k)
-        found = sorted(found)[:k]
-    return [_path(graph, nodes, -negative) for negative, _, nodes in found]
+    distinct: list[Int64Array] = []
+    numbers: dict[bytes, int] = {}
+    history_of = np.empty(len(targets), dtype=np.int64)
+    for pair, (history, target) in enumerate(zip(histories, targets.tolist(), strict=True)):
+        asked = np.unique(np.append(np.fromiter(history, dtype=np.int64), target))
+        _refuse_unknown(graph, asked)
+        sources = asked[asked != target]
+        number = numbers.setdefault(sources.tobytes(), len(distinct))
+        if number == len(distinct):
+            distinct.append(sources)
+        history_of[pair] = number
+    return distinct, history_of
 
 
-def _starts(graph: "KnowledgeGraph", sources: Iterable[int], target: int) -> Int32Array:
-    """The sources in ascending order, each once, without the target."""
-    items = graph.item_entities
-    asked = np.append(np.fromiter(sources, dtype=np.int64), target)
-    places = np.searchsorted(items, asked).clip(max=len(items) - 1)
-    unknown = asked[items[places] != asked]
+def _refuse_unknown(graph: "KnowledgeGraph", asked: Int64Array) -> None:
+    is_item = graph.adjacency.is_item
+    inside = (asked >= 0) & (asked < len(is_item))
+    unknown = np.append(asked[~inside], asked[inside][~is_item[asked[inside]]])
     if len(unknown):
         raise UnknownEntityError(
             f"no items have the entity indexes {examples(unknown.tolist())}; paths start and end "
             "at items, whose indexes are in item_entities"
         )
-    return np.unique(asked[asked != target]).astype(np.int32)
-
-
-def _grown(adjacency: Adjacency, chains: Int32Array, *, at_end: bool) -> Int32Array:
-    """Every chain with one more entity, shape ``(n, depth) -> (m, depth + 1)``."""
-    owners, entities = adjacency.rows(chains[:, -1 if at_end else 0])
-    fresh = (chains[owners] != entities[:, None]).all(axis=1)
-    owners, entities = owners[fresh], entities[fresh]
-    sides = (chains[owners], entities[:, None])
-    return np.concatenate(sides if at_end else sides[::-1], axis=1)
-
-
-def _met(
-    forward: Int32Array, backward: Int32Array, weights: FloatArray, threshold: float
-) -> Int32Array:
-    """Joins halves where the last entity of one is the first of the other.
-
-    Args:
-        forward: Chains grown from the sources, shape ``(n, front)``.
-        backward: Chains grown from the target, shape ``(m, back)``.
-        weights: Weight of each entity of the graph.
-        threshold: Product of weights below which a chain is not wanted.
-
-    Returns:
-        Chains without repeats, shape ``(n_chains, front + back - 1)``.
-    """
-    ends, begins = forward[:, -1], backward[:, 0]
-    reached = np.zeros(len(weights), dtype=bool)
-    reached[begins] = True
-    forward = forward[reached[ends]]
-    forward_scores = _products(weights[forward])
-    backward_scores = _products(weights[backward[:, 1:]])
-    if threshold > 0:
-        best = np.zeros(len(weights))
-        np.maximum.at(best, begins, backward_scores)
-        kept = forward_scores * best[forward[:, -1]] >= threshold
-        forward, forward_scores = forward[kept], forward_scores[kept]
-        best = np.zeros(len(weights))
-        np.maximum.at(best, forward[:, -1], forward_scores)
-        backward = backward[backward_scores * best[begins] >= threshold]
-    backward = backward[np.argsort(backward[:, 0], kind="stable")]
-    begins = backward[:, 0]
-    fronts, backs = spans(
-        np.searchsorted(begins, forward[:, -1], side="left"),
-        np.searchsorted(begins, forward[:, -1], side="right"),
-    )
-    head, tail = forward[fronts], backward[backs][:, 1:]
-    apart = (head[:, :, None] != tail[:, None, :]).all(axis=(1, 2))
-    return np.concatenate((head[apart], tail[apart]), axis=1)
-
-
-def _products(weights: FloatArray) -> FloatArray:
-    """Products over the last axis, the same to the last bit in whatever order the factors come."""
-    products = np.ones(len(weights))
-    for factors in np.sort(weights, axis=1).T:
-        products = products * factors
-    return products
-
-
-def _started(
-    chains: Int32Array,
-    scores: FloatArray,
-    first_entities: Int32Array,
-    origins: Int32Array,
-    target: int,
-    k: int,
-) -> list[Ranked]:
-    """The best ``k`` chains with their sources put before them and the target after.
-
-    Args:
-        chains: Inner entities, shape ``(n_chains, n_inner)``.
-        scores: Score of each chain.
-        first_entities: Neighbours of the sources, ascending, repeated for every source.
-        origins: The source of each of these; ascending within one neighbour.
-        target: The item where all paths end.
-        k: How many are wanted.
-
-    Returns:
-        Negative score, length and nodes of each path, so that sorting puts the best first.
-    """
-    if len(chains) > k:
-        wanted = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
-        chains, scores = chains[wanted], scores[wanted]
-    starts = np.searchsorted(first_entities, chains[:, 0], side="left")
-    stops = np.searchsorted(first_entities, chains[:, 0], side="right")
-    # All paths over one chain score alike, and the lowest source goes first: k of them suffice.
-    owners, places = spans(starts, np.minimum(stops, starts + k))
-    nodes = np.concatenate((origins[places][:, None], chains[owners]), axis=1)
-    order = np.lexsort((*nodes.T[::-1], -scores[owners]))[:k]
-    length = chains.shape[1] + 1
-    return [
-        (-float(score), length, (*inner, target))
-        for score, inner in zip(scores[owners[order]], nodes[order].tolist(), strict=True)
-    ]
 
 
 def _path(graph: "KnowledgeGraph", nodes: tuple[int, ...], score: float) -> Path:
@@ -228,9 +152,13 @@ def path_text(graph: "KnowledgeGraph", path: Path) -> str:
     """A path as people read it; see :meth:`kg.KnowledgeGraph.describe_path`."""
     names = graph.entities.get_column("name")
     text = str(names[path.nodes[0]])
-    steps = zip(path.nodes[:-1], path.nodes[1:], path.directions, strict=True)
-    for here, there, direction in steps:
-        relation = graph.relations[graph.adjacency.code(here, there) // 2]
-        arrow = f"—{relation.phrase}→" if direction == _FORWARD else f"←{relation.phrase}—"
-        text += f" {arrow} {names[there]}"
+    for here, there in pairwise(path.nodes):
+        code = graph.adjacency.code(here, there)
+        text += f" {_arrow(graph.relations[code // 2], backward=code % 2 == 1)} {names[there]}"
     return text
+
+
+def _arrow(relation: Relation, *, backward: bool) -> str:
+    if not backward or relation.symmetric:
+        return f"—{relation.phrase}→"
+    return f"—{relation.inverse}→" if relation.inverse else f"←{relation.phrase}—"
