@@ -15,7 +15,6 @@ _PAIRS_AT_ONCE = 2**22
 _COUNTS = ("count", "groups", "groups_other")
 
 
-
 @dataclass(frozen=True, slots=True)
 class BasketSettings:
     """How events are read, and which of them make a basket.

@@ -75,7 +75,7 @@ class SchemaError(KnowledgeGraphError):
 
 
 class GraphFileError(KnowledgeGraphError):
-    """A saved graph is incomplete, damaged or of another format."""
+    """A graph's file is missing, incomplete, damaged or of another format."""
 
 
 def examples(values: Iterable[object]) -> str:

@@ -16,6 +16,7 @@ from kg.catalogue import parts_from_catalogue, parts_with_items
 from kg.checks import check_graph
 from kg.disk import read_parts, write_parts
 from kg.drawing import Drawing, draw
+from kg.formats import read_graph, write_graph
 from kg.lookup import (
     EntitiesByKey,
     entity_of_key,
@@ -487,6 +488,55 @@ class KnowledgeGraph:
             UnknownRelationError: When the graph has no relation of a given name.
         """
         return array_view(self, relations)
+
+    @classmethod
+    def read(
+        cls,
+        path: str | DiskPath,
+        *,
+        format: str | None = None,
+        links: str | DiskPath | pl.DataFrame | None = None,
+        entity_type: str | None = None,
+        language: str | None = None,
+    ) -> "KnowledgeGraph":
+        """Reads a graph from a file, or from a directory that :meth:`save` wrote.
+
+        The name tells the format: ``.tsv``, ``.csv`` and ``.parquet`` (columns as for
+        :meth:`from_triples`), ``.kg`` (RecBole, with the ``.link`` beside it), ``kg_final.txt``
+        (KGAT, with the lists beside it), ``.nt``, ``.ttl`` and ``.graphml``; text may be packed
+        (``.gz``). What :meth:`write` wrote comes back as :mod:`kg.formats` tells.
+
+        Args:
+            path: The file or directory.
+            format: A name of :data:`kg.formats.FORMATS`, where the file's name tells none.
+            links: Which entities are items: ``item_id`` and ``entity_id``, a table or its file.
+                With them the triples are read alone, without lists of ours beside them.
+            entity_type: Type of entities that have none in the file.
+            language: Language of the names to prefer in RDF, such as ``"zh"``; names without
+                language come next, then English.
+
+        Raises:
+            GraphFileError: When the format is unknown, or a file is missing, malformed or does
+                not fit another; it names the file, and the line where there is one.
+            ImportError: When RDF is to be read and rdflib is not installed.
+        """
+        return cls(
+            *read_graph(
+                path, format=format, links=links, entity_type=entity_type, language=language
+            )
+        )
+
+    def write(self, path: str | DiskPath, *, format: str | None = None) -> None:
+        """Writes the graph to a file; see :meth:`read` for the formats.
+
+        What is there is replaced when all is written. :mod:`kg.formats` tells what each format
+        does not hold, and which are several files that stay together.
+
+        Raises:
+            GraphFileError: When the format is unknown or cannot hold the graph: control
+                characters in GraphML, no triples in KGAT's.
+        """
+        write_graph(self._parts, path, format=format)
 
     def save(self, directory: str | DiskPath) -> None:
         """Writes the graph into a directory, made if need be, as Parquet and JSON."""

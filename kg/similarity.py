@@ -15,7 +15,6 @@ _STRIDE = 32
 """Similarities of which one, the highest, helps to bound an item's k-th."""
 
 
-
 def similar_items(
     embeddings: npt.ArrayLike,
     items: pl.Series | Sequence[Hashable],
