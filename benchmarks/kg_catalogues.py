@@ -1,6 +1,6 @@
-"""The knowledge graphs of public catalogues: what is inferred, how large they are, how long it takes.
+"""The graphs of public catalogues: how they are read, how large they are, what weakens them.
 
-    python -m benchmarks.kg_catalogues --data DIR
+python -m benchmarks.kg_catalogues --data DIR
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ import polars as pl
 from benchmarks import markdown
 from benchmarks.machine import describe
 from kg import KnowledgeGraph
-from kg.paths import best_paths_of_pairs
+from kg.walking.paths import best_paths_of_pairs
 
 HISTORY = 50
 TARGETS_PER_HISTORY = 20

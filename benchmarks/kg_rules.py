@@ -20,10 +20,10 @@ import polars as pl
 from benchmarks import markdown
 from benchmarks.machine import describe, peak_memory_gb
 from hybridrec import Dataset
-from kg.baskets import frequent_pairs
-from kg.behaviour import bought_with, complement, substitute
-from kg.rules import association_rules
-from kg.similarity import similar_items
+from kg.derived.baskets import frequent_pairs
+from kg.derived.behaviour import bought_with, complement, substitute
+from kg.derived.rules import association_rules
+from kg.derived.similarity import similar_items
 
 EMBEDDING_DIM = 384
 

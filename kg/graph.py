@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from kg.adjacency import Adjacency, adjacency_of
+from kg.analysis.checks import check_graph
+from kg.analysis.statistics import GraphStatistics, graph_statistics
 from kg.assembly import Parts, Triples, locked, merged, restricted, with_facts
-from kg.catalogue import parts_from_catalogue, parts_with_items
-from kg.checks import check_graph
-from kg.disk import read_parts, write_parts
 from kg.drawing import Drawing, draw
 from kg.formats import read_graph, write_graph
+from kg.formats.directory import read_parts, write_parts
 from kg.lookup import (
     EntitiesByKey,
     entity_of_key,
@@ -25,9 +24,14 @@ from kg.lookup import (
     require_entities,
     require_positive,
 )
-from kg.neighbourhood import nearest_entities
-from kg.overrides import SchemaLike
-from kg.paths import (
+from kg.reading.catalogue import parts_from_catalogue, parts_with_items
+from kg.reading.overrides import SchemaLike
+from kg.reading.triples import parts_from_triples, read_triples
+from kg.schema import ITEM, CatalogueSchema, ColumnKind, Relation
+from kg.views import array_view, hetero_view, networkx_view, relation_table
+from kg.walking.adjacency import Adjacency, adjacency_of
+from kg.walking.neighbourhood import nearest_entities
+from kg.walking.paths import (
     FloatArray,
     Path,
     best_paths,
@@ -35,10 +39,6 @@ from kg.paths import (
     entity_weights,
     path_text,
 )
-from kg.schema import ITEM, CatalogueSchema, ColumnKind, Relation
-from kg.statistics import GraphStatistics, graph_statistics
-from kg.triples import parts_from_triples, read_triples
-from kg.views import array_view, hetero_view, networkx_view, relation_table
 
 if TYPE_CHECKING:
     import networkx
@@ -138,8 +138,8 @@ class KnowledgeGraph:
             item_id: Column of ids, of any type that has a text form; that text is the item's key.
             name: Column of names for people, or None to call items by their id.
             schema: What is known of the columns, in a YAML file or as a mapping (see
-                :mod:`kg.overrides`); the others are inferred. Or the schema of another graph, to
-                read this catalogue the same way.
+                :mod:`kg.reading.overrides`); the others are inferred. Or the schema of another
+                graph, to read this catalogue the same way.
             attributes: The attribute columns, or how each of them is to be read:
                 ``{"tags": "values"}``; no other column is read then. Not beside ``schema``.
             triples: More edges: columns ``head``, ``relation``, ``tail``, and if wanted
@@ -252,7 +252,7 @@ class KnowledgeGraph:
         """A new graph of what lies around an item, or around the items of a user's history.
 
         Near are entities that few others share, and the items that share several of them; see
-        :mod:`kg.neighbourhood`.
+        :mod:`kg.walking.neighbourhood`.
 
         Args:
             items: Entity indexes here, of items or of other entities.
@@ -321,7 +321,7 @@ class KnowledgeGraph:
 
     @cached_property
     def entity_weights(self) -> FloatArray:
-        """What each entity multiplies the score of a path through it by; see :mod:`kg.paths`."""
+        """What each entity multiplies a path's score by; see :mod:`kg.walking.paths`."""
         return locked(entity_weights(self.degree))
 
     def describe(self) -> pl.DataFrame:
@@ -371,7 +371,7 @@ class KnowledgeGraph:
 
         A path runs through entities that are no items, over edges in either direction, and visits
         no entity twice. Few and specific entities win over many and general ones, by the score of
-        :mod:`kg.paths`. Parallel edges count as one, the first. The result is exact.
+        :mod:`kg.walking.paths`. Parallel edges count as one, the first. The result is exact.
 
         Args:
             sources: Entity indexes of items; the target among them is ignored.

@@ -12,7 +12,7 @@ from hybridrec.data.columns import Columns
 from hybridrec.data.splits import in_utc, positive_days
 from hybridrec.data.times import UTC_TIME
 from hybridrec.errors import DataError, examples
-from kg.baskets import BasketSettings, frequent_pairs
+from kg.derived.baskets import BasketSettings, frequent_pairs
 
 if TYPE_CHECKING:
     from hybridrec.data.dataset import Dataset

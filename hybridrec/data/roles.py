@@ -20,8 +20,8 @@ import polars as pl
 
 from hybridrec.data.columns import Columns, as_given
 from hybridrec.errors import DataError
-from kg.columns import VALUES_SEPARATOR
-from kg.inference import infer_columns
+from kg.reading.columns import VALUES_SEPARATOR
+from kg.reading.inference import infer_columns
 from kg.schema import ITEM, Column, ColumnKind
 
 Role = Literal[
@@ -141,8 +141,8 @@ def checked_roles(
 def catalogue_roles(catalogue: pl.DataFrame, declared: Mapping[str, str]) -> pl.DataFrame:
     """What every column of a catalogue is.
 
-    What is an attribute that items share is for :func:`kg.inference.infer_columns` to say, of the
-    columns whose name or values do not tell at once.
+    What is an attribute that items share is for :func:`kg.reading.inference.infer_columns` to say,
+    of the columns whose name or values do not tell at once.
 
     Args:
         catalogue: one row an item.

@@ -25,8 +25,8 @@ from typing import NamedTuple
 import polars as pl
 
 from kg.assembly import Parts
-from kg.disk import read_parts, write_parts
 from kg.errors import GraphFileError, KnowledgeGraphError
+from kg.formats.directory import read_parts, write_parts
 from kg.formats.files import GZIP, Table
 from kg.formats.graphml import read_graphml, write_graphml
 from kg.formats.kgat import NAME as KGAT_NAME

@@ -36,8 +36,8 @@ from kg.formats.lists import (
     relation_frame,
     relations_in,
 )
+from kg.reading.triples import ENTITY
 from kg.schema import Relation
-from kg.triples import ENTITY
 
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <graphml xmlns="http://graphml.graphdrawing.org/xmlns">

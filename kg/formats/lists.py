@@ -12,8 +12,8 @@ from kg.assembly import Parts, Triples, no_attributes, numbered, sorted_triples
 from kg.errors import GraphFileError
 from kg.facts import NAMES
 from kg.formats.files import Table
+from kg.reading.triples import seen_relation
 from kg.schema import CatalogueSchema, Relation
-from kg.triples import seen_relation
 
 EDGES = ("head", "relation", "tail")
 SIGNATURE = ("name", "head_type", "tail_type")

@@ -18,8 +18,8 @@ from kg.formats.lists import (
     require_known,
 )
 from kg.formats.tables import beside
+from kg.reading.triples import ENTITY, parts_from_triples
 from kg.schema import Relation
-from kg.triples import ENTITY, parts_from_triples
 
 _ID = "id"
 

@@ -30,8 +30,8 @@ from kg.formats.files import (
     written_aside,
 )
 from kg.formats.lists import EDGES, Hints, parts_of
+from kg.reading.triples import ENTITY
 from kg.schema import Relation
-from kg.triples import ENTITY
 
 _PREFIXES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",

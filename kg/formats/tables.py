@@ -34,7 +34,7 @@ from kg.formats.lists import (
     relations_in,
     require_known,
 )
-from kg.triples import parts_from_triples
+from kg.reading.triples import parts_from_triples
 
 _SEPARATORS = {".tsv": "\t", ".csv": ",", ".link": "\t"}
 _TYPES = ("head_type", "tail_type")

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kg import baskets as kg_baskets
-from kg.baskets import BasketSettings, frequent_pairs
-from kg.behaviour import bought_with, complement, substitute, viewed_with
+from kg.derived import baskets as kg_baskets
+from kg.derived.baskets import BasketSettings, frequent_pairs
+from kg.derived.behaviour import bought_with, complement, substitute, viewed_with
+from kg.derived.rules import association_rules
 from kg.errors import EventsError, MissingColumnError, NullItemError
-from kg.rules import association_rules
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 COLUMNS = ["user_id", "item_id", "timestamp", "session_id", "event"]
@@ -380,8 +380,8 @@ def test_basket_lift_is_that_of_counting_by_hand(rows: list[Any]) -> None:
     for user, item, _, session, _ in rows:
         baskets[user, session].add(item)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kg.behaviour._HABIT", 2)
-        patch.setattr("kg.behaviour.SURELY_NOT_CHANCE", 0.0)
+        patch.setattr("kg.derived.behaviour._HABIT", 2)
+        patch.setattr("kg.derived.behaviour.SURELY_NOT_CHANCE", 0.0)
         found = complement(frame(rows), min_count=1, min_basket_lift=0, baskets=ALL)
 
     trips = defaultdict(list)

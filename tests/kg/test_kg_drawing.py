@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from kg import KnowledgeGraph, UnknownEntityError, UnknownRelationError
-from kg.drawing import DrawingSizeError, draw
-from kg.layering import layered
+from kg.drawing import draw
+from kg.drawing.layering import layered
+from kg.errors import DrawingSizeError
 
 SVG = "{http://www.w3.org/2000/svg}"
 EVIL = "<script>alert('x')</script> & \"兰蔻\" \u0007"

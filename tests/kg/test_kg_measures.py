@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kg.measures import band_name, band_numbers, quantile_edges, size_bands
+from kg.reading.measures import band_name, band_numbers, quantile_edges, size_bands
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import kg
 from kg import KnowledgeGraph
-from kg.paths import best_paths_of_pairs
+from kg.walking.paths import best_paths_of_pairs
 
 
 def random_shop(seed: int) -> KnowledgeGraph:

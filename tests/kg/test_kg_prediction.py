@@ -9,9 +9,7 @@ import pytest
 
 import kg
 from kg import KnowledgeGraph, Relation, Triples
-from kg.adjacency import Int32Array
-from kg.path_search import FloatArray
-from kg.prediction import (
+from kg.analysis.prediction import (
     METHODS,
     TailScores,
     adamic_adar,
@@ -19,6 +17,8 @@ from kg.prediction import (
     hold_one_out,
     resource_allocation,
 )
+from kg.walking.adjacency import Int32Array
+from kg.walking.path_search import FloatArray
 
 
 @pytest.fixture(scope="module")

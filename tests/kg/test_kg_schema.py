@@ -7,7 +7,7 @@ import pytest
 
 import kg
 from kg import KnowledgeGraph, Relation
-from kg.measures import measures_in
+from kg.reading.measures import measures_in
 from tests.kg.test_kg_catalogue import facts_of, tails_of
 
 CATALOGUE = pl.DataFrame(

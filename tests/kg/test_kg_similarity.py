@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kg import similarity
-from kg.errors import DuplicateItemError, NullItemError
-from kg.similarity import EmbeddingsError, similar_items
+from kg.derived import similarity
+from kg.derived.similarity import similar_items
+from kg.errors import DuplicateItemError, EmbeddingsError, NullItemError
 
 
 def by_hand(embeddings: Any, k: int, least: float, mutual: bool) -> dict[tuple[str, str], Any]:

@@ -6,7 +6,13 @@ import polars as pl
 import pytest
 
 from kg import KnowledgeGraph
-from kg.statistics import components, degree_table, graph_statistics, hubs, relation_degrees
+from kg.analysis.statistics import (
+    components,
+    degree_table,
+    graph_statistics,
+    hubs,
+    relation_degrees,
+)
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from hybridrec.data.quality.checking import (
     quality_check,
     rows_where,
 )
-from kg.cycles import closing_edges
 from hybridrec.data.quality.fixes import blank_values, with_table
 from hybridrec.data.quality.spelling import usual_spellings
 from hybridrec.data.quality.wording import counted
+from kg.analysis.cycles import closing_edges
 
 if TYPE_CHECKING:
     from hybridrec.data.dataset import Dataset

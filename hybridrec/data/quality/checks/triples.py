@@ -15,9 +15,9 @@ from hybridrec.data.quality.checking import (
     quality_check,
     rows_where,
 )
-from kg.cycles import edges_in_cycles
 from hybridrec.data.quality.fixes import ITEM_TYPE, drop_rows, dropping, typed_ends
 from hybridrec.data.quality.wording import counted
+from kg.analysis.cycles import edges_in_cycles
 
 PARTS = (Columns.HEAD, Columns.RELATION, Columns.TAIL)
 UPWARD = re.compile(

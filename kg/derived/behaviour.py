@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from kg.baskets import (
+from kg.derived.baskets import (
     DEFAULT_BASKETS,
     Baskets,
     BasketSettings,
@@ -35,8 +35,8 @@ from kg.baskets import (
     pair_counts,
     shared_groups,
 )
+from kg.derived.rules import SURELY_NOT_CHANCE
 from kg.errors import EventsError, MissingColumnError
-from kg.rules import SURELY_NOT_CHANCE
 from kg.schema import ITEM
 
 MAX_PER_ITEM = 10
@@ -127,9 +127,9 @@ def complement(
     A pair is kept when at least ``min_count`` baskets hold both, more than by chance (lift above
     one, log-likelihood ratio of Dunning 1993 above 10.83), and when these are at least
     ``min_basket_lift`` times those that the shoppers' own habits explain, with an evidence above
-    10.83 (see :mod:`kg.behaviour`). With ``categories`` the two are of different ones: flavours of
-    one product are bought together, too. The pairs of most evidence come first, while neither
-    item has ``max_per_item`` others.
+    10.83 (see :mod:`kg.derived.behaviour`). With ``categories`` the two are of different ones:
+    flavours of one product are bought together, too. The pairs of most evidence come first, while
+    neither item has ``max_per_item`` others.
 
     Args:
         events: One row an event.
@@ -190,7 +190,7 @@ def substitute(
       shoppers' habits explain, with an evidence above 10.83: about six must have been expected
       for none to say something.
     - In both cases the baskets that hold both are at most ``max_basket_lift`` times those that
-      habits explain (see :mod:`kg.behaviour`).
+      habits explain (see :mod:`kg.derived.behaviour`).
 
     The pairs whose being considered together is surest come first, while neither item has
     ``max_per_item`` others. Without views it takes shoppers with several baskets; where all that

@@ -9,7 +9,7 @@ the result exact.
 import numpy as np
 import numpy.typing as npt
 
-from kg.adjacency import Adjacency, Int32Array, Int64Array, spans
+from kg.walking.adjacency import Adjacency, Int32Array, Int64Array, spans
 
 LENGTH_DISCOUNT = 0.9
 

@@ -153,7 +153,7 @@ def hubs(graph: "KnowledgeGraph", k: int) -> pl.DataFrame:
     """The entities, items aside, that most triples touch.
 
     What nearly every item shares tells none of them apart: a path through it says little, and its
-    weight in the score of :mod:`kg.paths` is low.
+    weight in the score of :mod:`kg.walking.paths` is low.
 
     Returns:
         At most ``k`` rows, the highest degree first, then the lower index: ``entity``, ``type``,

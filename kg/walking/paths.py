@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kg.adjacency import Int64Array
 from kg.errors import PathRequestError, UnknownEntityError, examples
 from kg.lookup import require_positive
-from kg.path_search import LENGTH_DISCOUNT, FloatArray, entity_weights, ranked_paths
 from kg.schema import Relation
+from kg.walking.adjacency import Int64Array
+from kg.walking.path_search import LENGTH_DISCOUNT, FloatArray, entity_weights, ranked_paths
 
 if TYPE_CHECKING:
     from kg.graph import KnowledgeGraph
@@ -48,7 +48,7 @@ class Path:
         nodes: Entity indexes from source to target; one more than there are edges.
         relations: Name of the relation of each edge.
         directions: For each edge 1 when it is walked from head to tail, -1 from tail to head.
-        score: How well it explains; see :mod:`kg.paths`.
+        score: How well it explains; see :mod:`kg.walking.paths`.
         via: The inner entity with the lowest degree, the most telling one (the lower index when
             several have it); None when the items are joined directly.
     """

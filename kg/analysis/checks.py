@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from kg.cycles import edges_in_cycles
+from kg.analysis.cycles import edges_in_cycles
 from kg.schema import ITEM
 from kg.text import normalised
 

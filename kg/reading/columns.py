@@ -8,9 +8,16 @@ import polars as pl
 
 from kg.errors import AttributeColumnError, MissingColumnError
 from kg.facts import Facts
-from kg.measures import MEASURES, band_name, band_numbers, measures_in, quantile_edges, size_bands
+from kg.reading.measures import (
+    MEASURES,
+    band_name,
+    band_numbers,
+    measures_in,
+    quantile_edges,
+    size_bands,
+)
+from kg.reading.words import vocabulary_of, words_in
 from kg.schema import ITEM, WORD, Column, ColumnKind, Relation
-from kg.words import vocabulary_of, words_in
 
 PATH_SEPARATOR = " > "
 VALUES_SEPARATOR = "||"

@@ -5,7 +5,6 @@ from collections.abc import Hashable, Mapping, Sequence
 import polars as pl
 
 from kg.assembly import Parts, no_attributes, no_triples, numbered, with_facts
-from kg.columns import read_column
 from kg.errors import (
     AttributeColumnError,
     DuplicateItemError,
@@ -16,10 +15,11 @@ from kg.errors import (
     examples,
 )
 from kg.facts import NAMES
-from kg.inference import column_of, infer_schema
-from kg.overrides import SchemaLike, Told, told_of
+from kg.reading.columns import read_column
+from kg.reading.inference import column_of, infer_schema
+from kg.reading.overrides import SchemaLike, Told, told_of
+from kg.reading.triples import read_triples
 from kg.schema import ITEM, CatalogueSchema, ColumnKind
-from kg.triples import read_triples
 
 
 def parts_from_catalogue(

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from kg.adjacency import Int32Array, Int64Array
 from kg.assembly import Triples
 from kg.errors import KnowledgeGraphError, UnknownRelationError
-from kg.path_search import FloatArray
+from kg.walking.adjacency import Int32Array, Int64Array
+from kg.walking.path_search import FloatArray
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from kg.paths import LENGTH_DISCOUNT
+from kg.walking.paths import LENGTH_DISCOUNT
 
 if TYPE_CHECKING:
     from kg.graph import KnowledgeGraph

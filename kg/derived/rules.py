@@ -4,7 +4,7 @@ from datetime import datetime
 
 import polars as pl
 
-from kg.baskets import (
+from kg.derived.baskets import (
     DEFAULT_BASKETS,
     BasketSettings,
     baskets_of,

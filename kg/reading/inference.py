@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from kg.columns import (
+from kg.errors import AttributeColumnError
+from kg.reading.columns import (
     PATH_SEPARATOR,
     is_nameable,
     is_text,
@@ -15,8 +16,7 @@ from kg.columns import (
     required,
     texts,
 )
-from kg.errors import AttributeColumnError
-from kg.measures import measures_in, size_bands
+from kg.reading.measures import measures_in, size_bands
 from kg.schema import ITEM, CatalogueSchema, Column, ColumnKind
 
 Judgement = tuple[ColumnKind, str]

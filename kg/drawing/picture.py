@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kg.drawing.layering import Layers, layered, spread
 from kg.errors import DrawingSizeError, UnknownEntityError, UnknownRelationError, examples
-from kg.layering import Layers, layered, spread
-from kg.paths import Path
 from kg.schema import ITEM, Relation
+from kg.walking.paths import Path
 
 if TYPE_CHECKING:
     import jinja2
@@ -521,7 +521,7 @@ def _template(name: str) -> "jinja2.Template":
     import jinja2
 
     return jinja2.Environment(
-        loader=jinja2.PackageLoader("kg", "."),
+        loader=jinja2.PackageLoader("kg.drawing", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -1,0 +1,1 @@
+"""From tables to facts: catalogues, and triples from outside."""
