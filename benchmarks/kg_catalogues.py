@@ -1,4 +1,4 @@
-"""The graphs of public catalogues: how they are read, how large they are, what weakens them.
+"""The graphs of public catalogues: how they are read, how large they are, how sound.
 
 python -m benchmarks.kg_catalogues --data DIR
 """
@@ -9,10 +9,12 @@ import argparse
 import time
 from pathlib import Path
 
+import polars as pl
+
 from benchmarks import markdown
 from benchmarks.machine import describe
 from hybridrec import Dataset
-from kg import KnowledgeGraph
+from kg import KnowledgeGraph, hold_one_out
 
 SETS = ("complete-journey", "amazon-beauty", "amazon-toys", "online-retail")
 
@@ -41,6 +43,8 @@ def about(name: str, folder: Path | None) -> str:
     relations = graph.describe()
     found = graph.check().select("finding", "where", "count", "examples")
     examples = [", ".join(row[3]) for row in found.rows()]
+    told = hold_one_out(graph).with_columns(pl.col(pl.Float64).round(3))
+    told = told.drop("head_type", "tail_type")
     return "\n\n".join(
         [
             f"### {name}",
@@ -50,8 +54,10 @@ def about(name: str, folder: Path | None) -> str:
             markdown.table(relations.columns, relations.rows()),
             markdown.table(
                 found.columns,
-                [(*row[:3], told) for row, told in zip(found.rows(), examples, strict=True)],
+                [(*row[:3], named) for row, named in zip(found.rows(), examples, strict=True)],
             ),
+            "Facts left out, and how well the others tell them:",
+            markdown.table(told.columns, told.rows()),
         ]
     )
 

@@ -28,13 +28,10 @@ from kg.derived.baskets import (
     BasketSettings,
     baskets_of,
     events_up_to,
-    evident_pairs,
     labels_of_items,
-    measured,
     named_pairs,
-    pair_counts,
-    shared_groups,
 )
+from kg.derived.pairs import evident_pairs, measured, pair_counts, shared_groups
 from kg.derived.rules import SURELY_NOT_CHANCE
 from kg.errors import EventsError, MissingColumnError
 from kg.schema import ITEM

@@ -8,12 +8,10 @@ from kg.derived.baskets import (
     DEFAULT_BASKETS,
     BasketSettings,
     baskets_of,
-    evident_pairs,
     labels_of_items,
-    measured,
     named_pairs,
-    pair_counts,
 )
+from kg.derived.pairs import evident_pairs, measured, pair_counts
 
 SURELY_NOT_CHANCE = 10.83
 """The log-likelihood that one of a thousand pairs passes by chance (χ², one degree of freedom)."""

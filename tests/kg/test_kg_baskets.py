@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kg.derived import baskets as kg_baskets
+from kg.derived import pairs as kg_pairs
 from kg.derived.baskets import BasketSettings, frequent_pairs
 from kg.derived.behaviour import bought_with, complement, substitute, viewed_with
 from kg.derived.rules import association_rules
@@ -368,7 +368,7 @@ def test_counts_are_those_of_counting_by_hand(
     }
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kg_baskets, "_PAIRS_AT_ONCE", pairs_at_once)
+        patch.setattr(kg_pairs, "_PAIRS_AT_ONCE", pairs_at_once)
         found = frequent_pairs(frame(rows), min_count=min_count, baskets=ALL)
 
     assert {row[:2]: row[2:] for row in found.rows()} == expected
