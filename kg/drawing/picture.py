@@ -7,19 +7,17 @@ arrows run from head to tail in the colour of the type at their end.
 """
 
 import hashlib
-import re
-import unicodedata
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import accumulate, groupby, pairwise
+from itertools import groupby, pairwise
 from pathlib import Path as DiskPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kg.drawing.layering import Layers, layered, spread
+from kg.drawing.lettering import FONT, legible, length, wrapped
 from kg.errors import DrawingSizeError, UnknownEntityError, UnknownRelationError, examples
 from kg.schema import ITEM, Relation
 from kg.walking.paths import Path
@@ -54,11 +52,9 @@ DASHES = ("", "7 4", "2 4", "10 3 2 3")
 
 _MARGIN, _CARD, _AISLE, _GAP, _LANE, _BULGE = 28.0, 222.0, 108.0, 12.0, 16.0, 80.0
 _LINE, _TEXT, _LEGEND_LINE, _ARROW = 16.0, 178.0, 26.0, 9.0
-_LEAST_SCALE, _LEAST_WIDTH, _FONT, _QUIET_FONT, _HEADING_FONT = 0.65, 760.0, 13.0, 11.0, 22.0
+_LEAST_SCALE, _LEAST_WIDTH, _QUIET_FONT, _HEADING_FONT = 0.65, 760.0, 11.0, 22.0
 _TOLD_WEIGHT, _BOLD = 4.0, 0.9
 _LABEL_HEIGHT = 16.0
-_NARROW, _BROAD = frozenset("fijlrtI.,:;'!|()[] -"), frozenset("mwMW@%&")
-_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +161,7 @@ class _Node:
 
     @property
     def words(self) -> list[str]:
-        return _wrapped(self.name, _TEXT * (_BOLD if self.told else 1.0), lines=2)
+        return wrapped(self.name, _TEXT * (_BOLD if self.told else 1.0), lines=2)
 
     @property
     def height(self) -> float:
@@ -231,7 +227,7 @@ def _nodes(graph: "KnowledgeGraph", shown: list[int], told: set[int]) -> list[_N
     rows = graph.entities[shown].select("type", "name").rows()
     kinds = {kind: number for number, kind in enumerate(dict.fromkeys([ITEM, *dict(rows)]))}
     return [
-        _Node(entity, kind, _legible(name), kinds[kind], entity in told)
+        _Node(entity, kind, legible(name), kinds[kind], entity in told)
         for entity, (kind, name) in zip(shown, rows, strict=True)
     ]
 
@@ -333,7 +329,7 @@ def _drawn(nodes: list[_Node], edges: list[_Edge], paths: list[Path], title: str
     )
     counts = (_counted(len(nodes), "entity", "entities"), _counted(len(edges), "edge", "edges"))
     about = ", ".join(counts)
-    heading = _legible(title) if title is not None else about
+    heading = legible(title) if title is not None else about
     n_columns = max(columns, default=0) + 1
     span = n_columns * (_CARD + _AISLE) - _AISLE
     ends = {(columns[edge.head], columns[edge.tail]) for edge in edges}
@@ -352,7 +348,7 @@ def _drawn(nodes: list[_Node], edges: list[_Edge], paths: list[Path], title: str
     )
     picture = {
         "title": heading,
-        "heading": _wrapped(heading, (width - 2 * _MARGIN) * _FONT / _HEADING_FONT, lines=1)[0],
+        "heading": wrapped(heading, (width - 2 * _MARGIN) * FONT / _HEADING_FONT, lines=1)[0],
         "about": about,
         "width": round(width),
         "least_width": round(_LEAST_SCALE * width),
@@ -390,12 +386,12 @@ def _legend(nodes: list[_Node], edges: list[_Edge], width: float) -> tuple[list[
     placed: list[_Sign] = []
     x, y = _MARGIN, _MARGIN + 44
     for sign in signs:
-        length = 27 + _length(sign.text) + _length(f" {sign.gloss}") * _QUIET_FONT / _FONT + 22
+        room = 27 + length(sign.text) + length(f" {sign.gloss}") * _QUIET_FONT / FONT + 22
         starts_lines = not sign.shape and bool(placed) and bool(placed[-1].shape)
-        if x > _MARGIN and (starts_lines or x + length > width - _MARGIN):
+        if x > _MARGIN and (starts_lines or x + room > width - _MARGIN):
             x, y = _MARGIN, y + _LEGEND_LINE
         placed.append(replace(sign, x=round(x, 1), y=y))
-        x += length
+        x += room
     return placed, y + 34
 
 
@@ -477,43 +473,6 @@ def _apart(labels: list[_Label]) -> list[_Label]:
 
 def _counted(number: int, one: str, several: str) -> str:
     return f"{number} {one if number == 1 else several}"
-
-
-def _legible(text: str) -> str:
-    """Text in one line, without the characters that XML forbids."""
-    return " ".join(_NOT_XML.sub("�", text).split())
-
-
-def _length(text: str) -> float:
-    """About how long a text is in the usual fonts."""
-    return _FONT * sum(_breadth(sign) for sign in text)
-
-
-def _breadth(sign: str) -> float:
-    if unicodedata.combining(sign):
-        return 0.0
-    if unicodedata.east_asian_width(sign) in "WF":
-        return 1.0
-    if sign in _NARROW:
-        return 0.36
-    return 0.9 if sign in _BROAD else 0.69 if sign.isupper() else 0.59
-
-
-def _wrapped(text: str, room: float, lines: int) -> list[str]:
-    """A text in so many lines at most, cut off with … where these do not hold it."""
-    fits = _fitting(text, room)
-    if fits == len(text):
-        return [text]
-    if lines == 1:
-        return [text[: _fitting(text, room - _FONT)].rstrip() + "…"]
-    space = text.rfind(" ", fits // 2, fits + 1)
-    end = fits if space < 0 else space
-    return [text[:end], *_wrapped(text[end:].strip(), room, lines - 1)]
-
-
-def _fitting(text: str, room: float) -> int:
-    """How many of the characters there is room for."""
-    return bisect_right(list(accumulate(_FONT * _breadth(sign) for sign in text)), room)
 
 
 def _template(name: str) -> "jinja2.Template":
