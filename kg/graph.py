@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     import networkx
     import torch_geometric.data
 
+    from kg.linking import EntityLinker
+
 
 @dataclass(frozen=True, eq=False)
 class KnowledgeGraph:
@@ -269,7 +271,9 @@ class KnowledgeGraph:
         near = nearest_entities(self, chosen, hops=hops, max_entities=max_entities)
         return KnowledgeGraph(*restricted(self._parts, near))
 
-    def add_items(self, rows: pl.DataFrame) -> "KnowledgeGraph":
+    def add_items(
+        self, rows: pl.DataFrame, *, linker: "EntityLinker | None" = None
+    ) -> "KnowledgeGraph":
         """A new graph with more items, read the way the first catalogue was.
 
         What is there keeps its index. The new items come after it in the order of ``rows``, and
@@ -277,13 +281,15 @@ class KnowledgeGraph:
 
         Args:
             rows: Catalogue rows with the columns that the graph was built from.
+            linker: Where given, attribute values that the graph does not have are taken for the
+                entities that it finds, such as ``"TIGI"`` for ``"Tigi"``.
 
         Raises:
             DuplicateItemError: When an item is in the graph already, or twice in ``rows``.
             MissingColumnError, EmptyCatalogueError, NullItemError, AttributeColumnError: As in
                 :meth:`from_catalogue`.
         """
-        return KnowledgeGraph(*parts_with_items(self._parts, rows))
+        return KnowledgeGraph(*parts_with_items(self._parts, rows, linker))
 
     @property
     def n_entities(self) -> int:
@@ -458,7 +464,8 @@ class KnowledgeGraph:
         """The graph for networkx.
 
         Nodes are entity indexes with attributes ``type``, ``key`` and ``name``; edges run from
-        head to tail, their key and their attribute ``relation`` is the relation's name.
+        head to tail, their key and their attribute ``relation`` is the relation's name; numbers
+        that an edge carries are attributes, too.
         """
         return networkx_view(self)
 

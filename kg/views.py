@@ -1,6 +1,7 @@
 """The graph as others like it: a summary, networkx to walk, torch-geometric to learn, numpy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,11 +47,18 @@ def networkx_view(graph: "KnowledgeGraph") -> "networkx.MultiDiGraph[int]":
     attributes = entities.select("type", "key", "name").to_dicts()
     view.add_nodes_from(zip(entities["entity"].to_list(), attributes, strict=True))
     names = [relation.name for relation in graph.relations]
+    numbers = graph.attributes.iter_rows(named=True) if graph.attributes.width else repeat({})
     view.add_edges_from(
-        (head, tail, names[relation], {"relation": names[relation]})
-        for head, relation, tail in zip(*(a.tolist() for a in graph.triples), strict=True)
+        (head, tail, names[relation], {"relation": names[relation]} | _given(carried))
+        for head, relation, tail, carried in zip(
+            *(a.tolist() for a in graph.triples), numbers, strict=False
+        )
     )
     return view
+
+
+def _given(numbers: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: number for name, number in numbers.items() if number is not None}
 
 
 def hetero_view(graph: "KnowledgeGraph") -> "torch_geometric.data.HeteroData":

@@ -1,6 +1,8 @@
 """A catalogue read into a graph, and later rows read the same way."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -14,12 +16,15 @@ from kg.errors import (
     UnknownEntityError,
     examples,
 )
-from kg.facts import NAMES
+from kg.facts import NAMES, Facts
 from kg.reading.columns import read_column
 from kg.reading.inference import column_of, infer_schema
 from kg.reading.overrides import SchemaLike, Told, told_of
 from kg.reading.triples import read_triples
 from kg.schema import ITEM, CatalogueSchema, ColumnKind
+
+if TYPE_CHECKING:
+    from kg.linking import EntityLinker
 
 
 def parts_from_catalogue(
@@ -70,7 +75,9 @@ def _schema_of_attributes(
     return CatalogueSchema(item_id, name, tuple(columns))
 
 
-def parts_with_items(graph: Parts, rows: pl.DataFrame) -> Parts:
+def parts_with_items(
+    graph: Parts, rows: pl.DataFrame, linker: "EntityLinker | None" = None
+) -> Parts:
     """Adds catalogue rows; see :meth:`kg.KnowledgeGraph.add_items`."""
     schema = graph.schema
     keys = _item_keys(rows, schema.item_id)
@@ -81,10 +88,28 @@ def parts_with_items(graph: Parts, rows: pl.DataFrame) -> Parts:
             f"{len(repeated)} items are in the graph already: {examples(repeated)}; pass new "
             "items only"
         )
-    facts = [fact for column in schema.read for fact in read_column(rows, keys, column)]
+    facts = []
+    for column in schema.read:
+        read = read_column(rows, keys, column)
+        if linker is not None and column.kind == "values":
+            read = [_respelled(fact, graph.entities, linker) for fact in read]
+        facts += read
     new = _item_entities(rows, keys, schema.name)
     entities = numbered(pl.concat([graph.entities.select(*NAMES), new]))
     return with_facts(graph._replace(entities=entities), facts)
+
+
+def _respelled(fact: Facts, entities: pl.DataFrame, linker: "EntityLinker") -> Facts:
+    """Facts about what is known already, in whatever spelling."""
+    kind = fact.relation.tail_type
+    known = entities.filter(pl.col("type") == kind).get_column("key")
+    written = fact.edges.get_column("tail").unique()
+    strange = written.filter(~written.is_in(known.implode()))
+    if known.is_empty() or strange.is_empty():
+        return fact
+    found = linker.link_many(strange, types=[kind], k=1)
+    usual = dict(zip(found["mention"], found["key"], strict=True))
+    return replace(fact, edges=fact.edges.with_columns(pl.col("tail").replace(usual)))
 
 
 def _item_keys(rows: pl.DataFrame, item_id: str) -> pl.Series:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kg
-from kg import KnowledgeGraph, Relation
+from kg import EntityLinker, KnowledgeGraph, Relation
 from tests.kg.test_kg_catalogue import facts_of
 
 BOUGHT_WITH = pl.DataFrame(
@@ -119,6 +119,35 @@ def test_more_triples_carry_their_numbers(shop, tmp_path):
     assert KnowledgeGraph.load(tmp_path) == graph
     with pytest.raises(kg.DanglingItemError, match="'999'"):
         shop.with_triples(BOUGHT_WITH.with_columns(tail=pl.lit(999)))
+
+
+def test_networkx_edges_carry_their_numbers(shop):
+    view = shop.with_triples(BOUGHT_WITH).to_networkx()
+    assert view.edges[0, 1, "bought_with"] == {
+        "relation": "bought_with",
+        "lift": pytest.approx(2.5),
+    }
+    assert view.edges[1, 3, "bought_with"] == {"relation": "bought_with"}
+
+
+def test_one_key_under_two_types_is_two_entities():
+    catalogue = pl.DataFrame(
+        {"item_id": ["a", "b"], "brand": ["Rose", None], "colour": [None, "Rose"]}
+    )
+    graph = KnowledgeGraph.from_catalogue(catalogue, name=None)
+    assert graph.entity_index("brand", "Rose") != graph.entity_index("colour", "Rose")
+    assert graph.paths([0], 1) == []
+
+
+def test_added_values_in_other_spellings_join_those_that_are_known(shop, catalogue):
+    rows = catalogue[[0, 1]].with_columns(
+        pl.Series("item_id", [201, 202]), pl.Series("brand", ["ACME", "Zest"])
+    )
+    apart = {fact[4] for fact in facts_of(shop.add_items(rows)) if fact[2] == "brand"}
+    assert apart == {"Acme", "Bloom", "ACME", "Zest"}
+    graph = shop.add_items(rows, linker=EntityLinker(shop))
+    brands = {fact[1]: fact[4] for fact in facts_of(graph) if fact[2] == "brand"}
+    assert (brands["201"], brands["202"]) == ("Acme", "Zest")
 
 
 def test_edges_that_are_there_keep_their_numbers(shop):
