@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         PathRequestError,
         SchemaError,
         SelfLoopError,
+        TableError,
         UnknownEntityError,
         UnknownRelationError,
     )
@@ -65,6 +66,7 @@ __all__ = [
     "Relation",
     "SchemaError",
     "SelfLoopError",
+    "TableError",
     "Triples",
     "UnknownEntityError",
     "UnknownRelationError",
@@ -106,6 +108,7 @@ _HOMES = {
     "Relation": "kg.schema",
     "SchemaError": "kg.errors",
     "SelfLoopError": "kg.errors",
+    "TableError": "kg.errors",
     "Triples": "kg.assembly",
     "UnknownEntityError": "kg.errors",
     "UnknownRelationError": "kg.errors",

@@ -10,6 +10,10 @@ class KnowledgeGraphError(ValueError):
     """Base of every error that ``kg`` raises on purpose."""
 
 
+class TableError(KnowledgeGraphError):
+    """What is given for a table is none."""
+
+
 class MissingColumnError(KnowledgeGraphError):
     """A table lacks a column that was asked for."""
 

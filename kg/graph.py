@@ -25,6 +25,7 @@ from kg.lookup import (
     require_positive,
 )
 from kg.reading.catalogue import parts_from_catalogue, parts_with_items
+from kg.reading.frames import Frame, as_polars
 from kg.reading.overrides import SchemaLike
 from kg.reading.triples import parts_from_triples, read_triples
 from kg.schema import ITEM, CatalogueSchema, ColumnKind, Relation
@@ -109,13 +110,13 @@ class KnowledgeGraph:
     @classmethod
     def from_catalogue(
         cls,
-        catalogue: pl.DataFrame,
+        catalogue: Frame,
         *,
         item_id: str = "item_id",
         name: str | None = "title",
         schema: SchemaLike | None = None,
         attributes: Sequence[str] | Mapping[str, ColumnKind] | None = None,
-        triples: pl.DataFrame | None = None,
+        triples: Frame | None = None,
         items: Sequence[Hashable] | None = None,
     ) -> "KnowledgeGraph":
         """Builds a graph from a table of products.
@@ -136,7 +137,7 @@ class KnowledgeGraph:
         :attr:`schema` tells what was inferred, and why: ``print(graph.schema)``.
 
         Args:
-            catalogue: One row an item.
+            catalogue: One row an item; a dataframe of polars, pandas, pyarrow or another library.
             item_id: Column of ids, of any type that has a text form; that text is the item's key.
             name: Column of names for people, or None to call items by their id.
             schema: What is known of the columns, in a YAML file or as a mapping (see
@@ -152,6 +153,7 @@ class KnowledgeGraph:
                 other items of the catalogue are left out with them.
 
         Raises:
+            TableError: When what is given is no dataframe.
             MissingColumnError: When a column named is not there.
             AttributeColumnError: When a column cannot be an attribute.
             SchemaError: When the schema cannot be read, or says something unknown.
@@ -163,12 +165,12 @@ class KnowledgeGraph:
                 joins an entity to itself.
         """
         parts = parts_from_catalogue(
-            catalogue,
+            as_polars(catalogue, "catalogue"),
             item_id=item_id,
             name=name,
             schema=schema,
             attributes=attributes,
-            triples=triples,
+            triples=None if triples is None else as_polars(triples, "triples"),
             items=items,
         )
         return cls(*parts)
@@ -176,10 +178,10 @@ class KnowledgeGraph:
     @classmethod
     def from_triples(
         cls,
-        triples: pl.DataFrame,
+        triples: Frame,
         *,
-        entities: pl.DataFrame | None = None,
-        links: pl.DataFrame | None = None,
+        entities: Frame | None = None,
+        links: Frame | None = None,
         entity_type: str | None = None,
         relations: Sequence[Relation] = (),
     ) -> "KnowledgeGraph":
@@ -202,12 +204,16 @@ class KnowledgeGraph:
                 linked to several items.
         """
         parts = parts_from_triples(
-            triples, entities=entities, links=links, entity_type=entity_type, relations=relations
+            as_polars(triples, "triples"),
+            entities=None if entities is None else as_polars(entities, "entities"),
+            links=None if links is None else as_polars(links, "links"),
+            entity_type=entity_type,
+            relations=relations,
         )
         return cls(*parts)
 
     def with_triples(
-        self, triples: pl.DataFrame, *, relations: Sequence[Relation] = ()
+        self, triples: Frame, *, relations: Sequence[Relation] = ()
     ) -> "KnowledgeGraph":
         """A new graph with more edges; what is there keeps its index.
 
@@ -220,9 +226,8 @@ class KnowledgeGraph:
             MissingColumnError, MalformedTripleError, SelfLoopError: As in :meth:`from_catalogue`.
         """
         items = self.entities["key"].filter(self._is_item)
-        return KnowledgeGraph(
-            *with_facts(self._parts, read_triples(triples, items, relations=relations))
-        )
+        facts = read_triples(as_polars(triples, "triples"), items, relations=relations)
+        return KnowledgeGraph(*with_facts(self._parts, facts))
 
     def merge(self, other: "KnowledgeGraph") -> "KnowledgeGraph":
         """A new graph with all entities, relations and edges of both.
@@ -271,9 +276,7 @@ class KnowledgeGraph:
         near = nearest_entities(self, chosen, hops=hops, max_entities=max_entities)
         return KnowledgeGraph(*restricted(self._parts, near))
 
-    def add_items(
-        self, rows: pl.DataFrame, *, linker: "EntityLinker | None" = None
-    ) -> "KnowledgeGraph":
+    def add_items(self, rows: Frame, *, linker: "EntityLinker | None" = None) -> "KnowledgeGraph":
         """A new graph with more items, read the way the first catalogue was.
 
         What is there keeps its index. The new items come after it in the order of ``rows``, and
@@ -289,7 +292,7 @@ class KnowledgeGraph:
             MissingColumnError, EmptyCatalogueError, NullItemError, AttributeColumnError: As in
                 :meth:`from_catalogue`.
         """
-        return KnowledgeGraph(*parts_with_items(self._parts, rows, linker))
+        return KnowledgeGraph(*parts_with_items(self._parts, as_polars(rows, "rows"), linker))
 
     @property
     def n_entities(self) -> int:

@@ -16,6 +16,7 @@ from kg.reading.columns import (
     required,
     texts,
 )
+from kg.reading.frames import IDENTIFIER_NAME
 from kg.reading.measures import measures_in, size_bands
 from kg.schema import ITEM, CatalogueSchema, Column, ColumnKind
 
@@ -32,7 +33,6 @@ _TEXT_NAME = re.compile(
     r"(^|[_\s])(description|text|summary|url|link|image|images)($|[_\s])", re.IGNORECASE
 )
 _MONEY_NAME = re.compile(r"(^|[_\s])(price|cost|msrp|rrp)($|[_\s])|价", re.IGNORECASE)
-_IDENTIFIER_NAME = re.compile(r"(^|[_\s])id$", re.IGNORECASE)
 
 
 def infer_schema(
@@ -148,7 +148,7 @@ def judge(series: pl.Series) -> Judgement:
         return "ignored", "it holds no value"
     if not is_nameable(inner) and not inner.is_numeric():
         return "ignored", f"type {dtype} cannot be an attribute"
-    if inner.is_numeric() and not (inner.is_integer() and _IDENTIFIER_NAME.search(series.name)):
+    if inner.is_numeric() and not (inner.is_integer() and IDENTIFIER_NAME.search(series.name)):
         if _MONEY_NAME.search(series.name) and inner == dtype:
             _refuse_item(series.name)
             return "bands", "its name says price"

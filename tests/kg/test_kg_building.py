@@ -121,6 +121,17 @@ def test_more_triples_carry_their_numbers(shop, tmp_path):
         shop.with_triples(BOUGHT_WITH.with_columns(tail=pl.lit(999)))
 
 
+def test_frames_of_other_libraries_are_read(catalogue, triples, shop):
+    attributes = [column.name for column in shop.schema.columns]
+    for read in (pl.DataFrame.to_pandas, pl.DataFrame.to_arrow, pl.DataFrame.lazy):
+        graph = KnowledgeGraph.from_catalogue(
+            read(catalogue), attributes=attributes, triples=read(triples)
+        )
+        assert facts_of(graph) == facts_of(shop)
+    with pytest.raises(kg.TableError, match=r"the catalogue cannot be read .* of type list"):
+        KnowledgeGraph.from_catalogue([1, 2])
+
+
 def test_networkx_edges_carry_their_numbers(shop):
     view = shop.with_triples(BOUGHT_WITH).to_networkx()
     assert view.edges[0, 1, "bought_with"] == {
