@@ -477,7 +477,8 @@ class KnowledgeGraph:
 
         Node types are the entity types, each with ``num_nodes`` and ``entity`` (local to global
         index, int64). Edge types are ``(head type, relation, tail type)`` with a local
-        ``edge_index`` from head to tail; ``torch_geometric.transforms.ToUndirected`` adds the
+        ``edge_index`` from head to tail, and the numbers that its edges carry under their names
+        (float32, NaN where an edge has none); ``torch_geometric.transforms.ToUndirected`` adds the
         reverse edges.
         """
         return hetero_view(self)

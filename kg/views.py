@@ -80,6 +80,9 @@ def hetero_view(graph: "KnowledgeGraph") -> "torch_geometric.data.HeteroData":
         edges = np.stack((local[heads[start:stop]], local[tails[start:stop]]))
         store = data[relation.head_type, relation.name, relation.tail_type]
         store.edge_index = torch.from_numpy(edges)
+        for numbers in graph.attributes[start:stop]:
+            if numbers.null_count() < len(numbers):
+                store[numbers.name] = torch.from_numpy(numbers.to_numpy(writable=True))
     return data
 
 

@@ -141,6 +141,13 @@ def test_networkx_edges_carry_their_numbers(shop):
     assert view.edges[1, 3, "bought_with"] == {"relation": "bought_with"}
 
 
+def test_hetero_data_carries_the_numbers_of_edges(shop):
+    data = shop.with_triples(BOUGHT_WITH).to_hetero_data()
+    lift = data["item", "bought_with", "item"].lift
+    assert lift.tolist() == pytest.approx([2.5, float("nan")], nan_ok=True)
+    assert "lift" not in data["item", "brand", "brand"]
+
+
 def test_one_key_under_two_types_is_two_entities():
     catalogue = pl.DataFrame(
         {"item_id": ["a", "b"], "brand": ["Rose", None], "colour": [None, "Rose"]}
