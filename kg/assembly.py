@@ -1,7 +1,7 @@
 """From facts to numbers: entities get their indexes, edges become integer triples."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -92,10 +92,16 @@ def merged(graph: Parts, other: Parts) -> Parts:
     """Both graphs in one; see :meth:`kg.KnowledgeGraph.merge`."""
     columns = {column.name: column for column in graph.schema.columns}
     for column in other.schema.columns:
-        if columns.setdefault(column.name, column) != column:
+        known = columns.setdefault(column.name, column)
+        if known != column:
+            apart = [
+                f.name
+                for f in fields(column)
+                if f.compare and getattr(known, f.name) != getattr(column, f.name)
+            ]
             raise SchemaError(
-                f"the graphs read column {column.name!r} differently: as "
-                f"{columns[column.name]} and as {column}; read both with one schema"
+                f"the graphs read column {column.name!r} differently ({', '.join(apart)}): as "
+                f"{known.kind} and as {column.kind}; read both with one schema"
             )
     schema = replace(graph.schema, columns=tuple(columns.values()))
     new = other.entities.join(graph.entities, on=["type", "key"], how="anti", maintain_order="left")

@@ -202,7 +202,9 @@ def test_merging_keeps_numbers_and_first_names():
 def test_merging_refuses_columns_read_differently(catalogue):
     words = KnowledgeGraph.from_catalogue(catalogue, attributes={"category": "values"})
     paths = KnowledgeGraph.from_catalogue(catalogue, attributes={"category": "path"})
-    with pytest.raises(kg.SchemaError, match="'category'"):
+    with pytest.raises(
+        kg.SchemaError, match=r"'category' differently \(kind\): as values and as path"
+    ):
         words.merge(paths)
 
 
