@@ -33,6 +33,14 @@ class ArtifactError(HybridrecError, ValueError):
     """A directory on disk is not an intact recommender."""
 
 
+class DivergedError(HybridrecError, ArithmeticError):
+    """Learning ran away: a loss is no number."""
+
+
+class NotEnoughMemoryError(HybridrecError, MemoryError):
+    """Work asks for more memory than there is; found before it is begun."""
+
+
 class NotFittedError(HybridrecError, RuntimeError):
     """A model was asked before it was fitted."""
 

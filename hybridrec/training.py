@@ -96,17 +96,17 @@ def new_towers(
     towers: dict[str, Tower] = {}
     chosen = config.towers
     if chosen.collaborative is not None:
-        from hybridrec.towers.collaborative import CollaborativeTower
+        from hybridrec.towers.collaborative.tower import CollaborativeTower
 
         towers["collaborative"] = CollaborativeTower(
             chosen.collaborative, config.seed, config.device
         )
     if chosen.graph is not None and graph is not None:
-        from hybridrec.towers.graph import GraphTower
+        from hybridrec.towers.graph.tower import GraphTower
 
         towers["graph"] = GraphTower(chosen.graph, config.seed, config.device)
     if chosen.text is not None and text:
-        from hybridrec.towers.text import TextTower
+        from hybridrec.towers.text.tower import TextTower
 
         towers["text"] = TextTower(chosen.text, config.seed, config.device)
     return towers

@@ -8,9 +8,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridrec.config import RecommenderConfig, TextConfig, TowersConfig
+from hybridrec.config import RecommenderConfig, TowersConfig
 from hybridrec.devices import resolve_device
 from hybridrec.errors import ConfigError
+from hybridrec.towers.text.config import TextConfig
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 POSITIVE = st.floats(1e-6, 1e6)

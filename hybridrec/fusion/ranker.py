@@ -23,8 +23,8 @@ from hybridrec.config import RankerConfig
 from hybridrec.errors import DataError
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.signals import Signal
+from hybridrec.learning.schedules import warmup_cosine
 from hybridrec.progress import track
-from hybridrec.schedules import warmup_cosine
 
 
 class _Members(nn.Module):

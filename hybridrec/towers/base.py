@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from hybridrec.arrays import FloatArray, IntArray, NamedArrays
 from hybridrec.data.columns import Columns
 from hybridrec.data.histories import Histories
 from hybridrec.errors import NotFittedError
+from hybridrec.learning.session import FitSession
 from kg import KnowledgeGraph
 
 
@@ -28,12 +29,30 @@ class TrainingData:
         catalogue: one row an item, in the order of the item rows.
         graph: the knowledge graph, or ``None`` where the catalogue has no attributes.
         text_columns: the catalogue's columns of text, in the order they are read.
+        validate: how good a tower's answers are by a metric, higher is better; towers stop
+            learning early by it. ``None`` where nothing is held back: a tower then learns for as
+            long as was best when it last could tell.
+        reference_embeddings: ``(n_items, dim)`` of a tower fitted before, from which hard
+            negatives may be drawn.
     """
 
     histories: Histories
     catalogue: pl.DataFrame
     graph: KnowledgeGraph | None
     text_columns: tuple[str, ...] = Columns.TEXT
+    validate: Validator | None = None
+    reference_embeddings: FloatArray | None = None
+
+
+class Validator(Protocol):
+    """Measures a tower on what was held back from it."""
+
+    metric: str
+    """What is measured, such as ``ndcg@10``."""
+
+    def __call__(self, tower: Tower) -> float:
+        """The metric of a tower's present item embeddings and user vectors."""
+        ...
 
 
 class Tower(ABC):
@@ -49,8 +68,14 @@ class Tower(ABC):
         self._item_embeddings: FloatArray | None = None
 
     @abstractmethod
-    def fit(self, data: TrainingData) -> Self:
-        """Learns from the data; fitted before, it starts from where it was."""
+    def fit(self, data: TrainingData, session: FitSession | None = None) -> Self:
+        """Learns from the data; fitted before, it starts from where it was.
+
+        Args:
+            data: what to learn from, and how to tell when to stop.
+            session: records curves and keeps checkpoints; run again with the checkpoints of a
+                killed fit, it goes on where that was.
+        """
 
     @abstractmethod
     def fold_in(self, weights: csr_array) -> FloatArray:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from hybridrec.config import CollaborativeConfig, GraphConfig, TextConfig
 from hybridrec.towers.base import Tower, TrainingData
-from hybridrec.towers.collaborative import CollaborativeTower
-from hybridrec.towers.graph import GraphTower
-from hybridrec.towers.text import TextTower
+from hybridrec.towers.collaborative.config import CollaborativeConfig
+from hybridrec.towers.collaborative.tower import CollaborativeTower
+from hybridrec.towers.graph.config import GraphConfig
+from hybridrec.towers.graph.tower import GraphTower
+from hybridrec.towers.text.config import TextConfig
+from hybridrec.towers.text.tower import TextTower
 
 KINDS = ("collaborative", "graph", "text")
 

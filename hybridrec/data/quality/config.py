@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hybridrec.config import Settings
+from hybridrec.settings import Settings
 
 
 class QualityConfig(Settings):

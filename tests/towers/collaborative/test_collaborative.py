@@ -10,11 +10,11 @@ import torch
 from scipy.sparse import csr_array
 from scipy.stats import rankdata
 
-from hybridrec.config import CollaborativeConfig
 from hybridrec.data import Histories
-from hybridrec.towers import ials
 from hybridrec.towers.base import TrainingData
-from hybridrec.towers.collaborative import CollaborativeTower
+from hybridrec.towers.collaborative import ials
+from hybridrec.towers.collaborative.config import CollaborativeConfig
+from hybridrec.towers.collaborative.tower import CollaborativeTower
 
 REGULARIZATION = 1.0
 

@@ -15,17 +15,18 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray, NamedArrays
-from hybridrec.config import GraphConfig
 from hybridrec.data.histories import Histories
 from hybridrec.devices import resolve_device
+from hybridrec.learning.schedules import warmup_cosine
+from hybridrec.learning.session import FitSession
 from hybridrec.progress import track
-from hybridrec.schedules import warmup_cosine
 from hybridrec.towers.base import (
     HistoryMeanTower,
     TrainingData,
     mean_weights,
 )
-from hybridrec.towers.propagation import (
+from hybridrec.towers.graph.config import GraphConfig
+from hybridrec.towers.graph.propagation import (
     LAYER_GAIN,
     RelationalLightGCN,
     multiply,
@@ -69,7 +70,7 @@ class GraphTower(HistoryMeanTower):
         self.relation_weights: dict[str, float] = {}
         """The share of each relation in what a propagation step passes on; they sum to 1."""
 
-    def fit(self, data: TrainingData) -> Self:
+    def fit(self, data: TrainingData, session: FitSession | None = None) -> Self:
         """Learns embeddings; fitted before on the same items and entities, it goes on from them."""
         histories, graph = data.histories, data.graph
         n_items = histories.n_items

@@ -15,17 +15,18 @@ import torch
 from torch import Tensor
 
 from hybridrec.arrays import DoubleArray, FloatArray, IntArray, NamedArrays
-from hybridrec.config import TextConfig
 from hybridrec.data.columns import Columns
 from hybridrec.data.histories import Histories
 from hybridrec.data.texts import PART_SEPARATOR, text_parts
 from hybridrec.devices import resolve_device
 from hybridrec.errors import DataError
+from hybridrec.learning.schedules import warmup_cosine
+from hybridrec.learning.session import FitSession
 from hybridrec.progress import track
-from hybridrec.schedules import warmup_cosine
 from hybridrec.towers.base import HistoryMeanTower, TrainingData
-from hybridrec.towers.text_augmentation import Synonyms, text_variants
-from hybridrec.towers.text_encoder import TextEncoder
+from hybridrec.towers.text.augmentation import Synonyms, text_variants
+from hybridrec.towers.text.config import TextConfig
+from hybridrec.towers.text.encoder import TextEncoder
 from kg import KnowledgeGraph
 
 
@@ -56,7 +57,7 @@ class TextTower(HistoryMeanTower):
         self.losses: list[float] = []
         """Training loss of every step of the latest fit."""
 
-    def fit(self, data: TrainingData) -> Self:
+    def fit(self, data: TrainingData, session: FitSession | None = None) -> Self:
         """Fine-tunes the encoder and embeds the catalogue; fitted before, it goes on from there.
 
         Raises:

@@ -11,11 +11,12 @@ import torch
 from scipy.sparse import csr_array
 
 from hybridrec.arrays import FloatArray, IntArray, NamedArrays
-from hybridrec.config import CollaborativeConfig
 from hybridrec.devices import resolve_device, single_threaded_blas
+from hybridrec.learning.session import FitSession
 from hybridrec.progress import counter
-from hybridrec.towers import ials
 from hybridrec.towers.base import Tower, TrainingData
+from hybridrec.towers.collaborative import ials
+from hybridrec.towers.collaborative.config import CollaborativeConfig
 
 
 class CollaborativeTower(Tower):
@@ -36,7 +37,7 @@ class CollaborativeTower(Tower):
         self.seed = seed
         self.device = resolve_device(device)
 
-    def fit(self, data: TrainingData) -> Self:
+    def fit(self, data: TrainingData, session: FitSession | None = None) -> Self:
         """Learns item factors; fitted before on as many items, it starts from them."""
         half_life = self.config.half_life_days if data.histories.timed else None
         confidences = self.confidences(data.histories.weights(half_life))

@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridrec.config import RecommenderConfig, TextAugmentationConfig, TextConfig
+from hybridrec.config import RecommenderConfig
 from hybridrec.errors import ConfigError
 from hybridrec.towers.base import TrainingData
-from hybridrec.towers.text import TextTower, item_texts, paired_texts
-from hybridrec.towers.text_augmentation import (
+from hybridrec.towers.text.augmentation import (
     Synonyms,
     some_of,
     text_of,
@@ -25,6 +24,8 @@ from hybridrec.towers.text_augmentation import (
     with_synonyms,
     words_of,
 )
+from hybridrec.towers.text.config import TextAugmentationConfig, TextConfig
+from hybridrec.towers.text.tower import TextTower, item_texts, paired_texts
 
 SEEDS = st.integers(0, 2**32 - 1)
 CHANCES = st.floats(0, 0.99)

@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hybridrec.config import TextAugmentationConfig
 from hybridrec.data.texts import PART_SEPARATOR
+from hybridrec.towers.text.config import TextAugmentationConfig
 
 _UNSPACED = (
     "\u3001-\u303f"  # punctuation

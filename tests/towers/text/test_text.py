@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hybridrec.config import TextConfig
 from hybridrec.data import Histories
 from hybridrec.errors import DataError
 from hybridrec.towers.base import TrainingData
-from hybridrec.towers.text import TextTower, item_texts, paired_texts
+from hybridrec.towers.text.config import TextConfig
+from hybridrec.towers.text.tower import TextTower, item_texts, paired_texts
 
 
 @pytest.fixture(scope="module")

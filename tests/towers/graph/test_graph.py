@@ -10,7 +10,7 @@ import pytest
 
 from hybridrec.data import Dataset
 from hybridrec.towers.base import Tower, TrainingData
-from hybridrec.towers.graph import GraphTower
+from hybridrec.towers.graph.tower import GraphTower
 from kg import KnowledgeGraph
 
 ATTRIBUTES = ["category", "brand"]

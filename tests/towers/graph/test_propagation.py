@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from hybridrec.towers.propagation import (
+from hybridrec.towers.graph.propagation import (
     LAYER_GAIN,
     RelationalLightGCN,
     multiply,

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from hybridrec.errors import ConfigError
-from hybridrec.towers import text_encoder
-from hybridrec.towers.text_encoder import MINILM, MINILM_HUB, TextEncoder, resolve_encoder
+from hybridrec.towers.text import encoder as text_encoder
+from hybridrec.towers.text.encoder import MINILM, MINILM_HUB, TextEncoder, resolve_encoder
 
 CPU = torch.device("cpu")
 TEXTS = [

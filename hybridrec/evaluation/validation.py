@@ -1,0 +1,97 @@
+"""What a tower is measured by while it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from hybridrec.arrays import IntArray
+from hybridrec.evaluation.metrics import parse_metric, per_user
+from hybridrec.towers.base import Tower
+
+BLOCK_USERS = 512
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What some users did next: a :class:`hybridrec.towers.base.Validator`.
+
+    Args:
+        profiles: by name ``(n, n_items)`` weighted histories of the users. A tower answers from
+            each; the best of them counts, for a tower may suit long interests or short ones.
+        targets: ``(n, n_items)`` above 0 where the user met the item afterwards; a row has at
+            least one.
+        seen: ``(n, n_items)`` items that are not to be ranked; ``None`` for none.
+        metric: such as ``ndcg@10``.
+    """
+
+    profiles: Mapping[str, csr_array]
+    targets: csr_array
+    seen: csr_array | None
+    metric: str = "ndcg@10"
+
+    @classmethod
+    def sampled(
+        cls,
+        profiles: Mapping[str, csr_array],
+        targets: csr_array,
+        users: int,
+        metric: str = "ndcg@10",
+        seed: int = 0,
+    ) -> HeldOut | None:
+        """What users met that was new to them, for at most so many users drawn at random.
+
+        Args:
+            profiles: by name ``(n_users, n_items)`` weighted histories of all users.
+            targets: ``(n_users, n_items)`` above 0 where the user met the item afterwards.
+            users: how many to draw.
+            metric: such as ``ndcg@10``.
+            seed: draws the users.
+
+        Returns:
+            ``None`` if nobody with a history met anything new.
+        """
+        history = next(iter(profiles.values())) > 0
+        new = csr_array(targets > 0) > history.multiply(targets > 0)
+        new = csr_array(new)
+        new.eliminate_zeros()
+        asked = np.flatnonzero((np.diff(new.indptr) > 0) & (np.diff(history.indptr) > 0))
+        if asked.size == 0:
+            return None
+        random = np.random.default_rng(seed)
+        drawn = np.sort(random.choice(asked, min(users, asked.size), replace=False))
+        chosen = {name: csr_array(weights[drawn]) for name, weights in profiles.items()}
+        return cls(chosen, csr_array(new[drawn]), csr_array(history[drawn]), metric)
+
+    def __call__(self, tower: Tower) -> float:
+        """The metric of a tower, the mean over users."""
+        values = [self.per_user(tower, weights).mean() for weights in self.profiles.values()]
+        return float(max(values))
+
+    def per_user(self, tower: Tower, weights: csr_array) -> np.ndarray:
+        """The metric of every user from one weighted history each, ``(n,)``."""
+        top = self._top(tower, weights, parse_metric(self.metric)[1])
+        rows = np.repeat(np.arange(top.shape[0]), top.shape[1])
+        hits = np.asarray(self.targets[rows, top.ravel()]).ravel() > 0
+        return per_user(self.metric, hits.reshape(top.shape), np.diff(self.targets.indptr))
+
+    def _top(self, tower: Tower, weights: csr_array, k: int) -> IntArray:
+        """The best ``k`` items of every user, ``(n, k)``, ties in an order without meaning."""
+        embeddings = tower.item_embeddings
+        # constant scores must not find what happens to come first
+        order = np.random.default_rng(0).permutation(embeddings.shape[0])
+        shuffled = embeddings[order]
+        tops = []
+        for start in range(0, weights.shape[0], BLOCK_USERS):
+            block = slice(start, start + BLOCK_USERS)
+            scores = tower.fold_in(csr_array(weights[block])) @ shuffled.T
+            if self.seen is not None:
+                scores[self.seen[block].toarray()[:, order]] = -np.inf
+            k = min(k, scores.shape[1])
+            best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+            ranked = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
+            tops.append(order[np.take_along_axis(best, ranked, axis=1)])
+        return np.concatenate(tops)

@@ -1,0 +1,1 @@
+"""What every model that learns by steps shares: schedules, early stopping, curves, checkpoints."""

@@ -1,0 +1,115 @@
+"""States of a fit on disk, so that a killed fit goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from hybridrec.arrays import NamedArrays
+from hybridrec.errors import ArtifactError
+
+FORMAT = "hybridrec checkpoints 1"
+HEADER = "fit.json"
+
+
+class Checkpoints:
+    """A directory with one safetensors file a model, each written aside and renamed into place.
+
+    Whenever the process is killed, every file in it is whole.
+
+    Args:
+        directory: where; made when missing.
+        fingerprint: what is fitted on what; checkpoints of another fit are refused.
+    """
+
+    def __init__(self, directory: Path, fingerprint: str) -> None:
+        self.directory = directory
+        self.fingerprint = fingerprint
+
+    @classmethod
+    def open(cls, directory: str | Path, fingerprint: str) -> Self:
+        """Opens a directory of checkpoints, a new one or that of an earlier run of the same fit.
+
+        Raises:
+            ArtifactError: the directory holds something else, or checkpoints of another fit.
+        """
+        directory = Path(directory)
+        header = directory / HEADER
+        if directory.exists() and not header.is_file() and any(_settled(directory)):
+            raise ArtifactError(
+                f"{directory} exists and holds no checkpoints; give a new directory for them"
+            )
+        directory.mkdir(parents=True, exist_ok=True)
+        if header.is_file():
+            try:
+                found = json.loads(header.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ArtifactError(f"{header} is damaged; delete {directory}") from error
+            if found != {"format": FORMAT, "fingerprint": fingerprint}:
+                raise ArtifactError(
+                    f"the checkpoints in {directory} are of other data, settings or release; "
+                    "delete the directory to start afresh, or give another"
+                )
+        else:
+            content = json.dumps({"format": FORMAT, "fingerprint": fingerprint})
+            _write(header, content.encode())
+        return cls(directory, fingerprint)
+
+    def save(
+        self, name: str, arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str]
+    ) -> None:
+        """Writes one model's state in place of its earlier one."""
+        from safetensors.numpy import save
+
+        ordered = {key: np.asarray(value, order="C") for key, value in arrays.items()}
+        _write(self._file(name), save(ordered, dict(metadata)))
+
+    def load(self, name: str) -> tuple[NamedArrays, dict[str, str]] | None:
+        """The state and metadata last saved under a name; ``None`` if there is none.
+
+        Raises:
+            ArtifactError: the file cannot be read.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        file = self._file(name)
+        if not file.is_file():
+            return None
+        try:
+            with safe_open(file, framework="numpy") as opened:
+                arrays = {key: np.asarray(opened.get_tensor(key)) for key in opened.keys()}  # noqa: SIM118
+                metadata = dict(opened.metadata() or {})
+        except (SafetensorError, OSError) as error:
+            raise ArtifactError(
+                f"the checkpoint {file} cannot be read ({error}); delete it to start that model "
+                "afresh"
+            ) from error
+        return arrays, metadata
+
+    def clear(self) -> None:
+        """Removes the directory."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _file(self, name: str) -> Path:
+        return self.directory / f"{name.replace(' ', '-')}.safetensors"
+
+
+def _settled(directory: Path) -> list[Path]:
+    """Files that are no leftovers of a killed write."""
+    return [path for path in directory.iterdir() if path.suffix != ".partial"]
+
+
+def _write(file: Path, content: bytes) -> None:
+    aside = file.with_name(f"{file.name}.partial")
+    with aside.open("wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+    aside.replace(file)

@@ -1,0 +1,1 @@
+"""Graph neural networks over users, items and the entities of the knowledge graph."""

@@ -1,0 +1,1 @@
+"""A BERT encoder, fine-tuned on what people choose together."""
