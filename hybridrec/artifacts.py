@@ -10,7 +10,8 @@ histories.safetensors    everything every user did
 statistics.safetensors   how popular items are
 graph/                   the knowledge graph
 towers/NAME.safetensors  a tower each
-rankers/NAME.safetensors a ranker for each question
+rankers.safetensors      the rankers of all questions
+curves.parquet           losses and validation metrics of the fit
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hybridrec.config import Exclude, RecommenderConfig
+from hybridrec.config import RecommenderConfig
 from hybridrec.data import Histories, IdMap
 from hybridrec.data.columns import Columns
 from hybridrec.data.identifiers import IdCodec
@@ -37,24 +38,28 @@ from hybridrec.errors import ArtifactError, examples
 from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.pipeline import Fusion
 from hybridrec.fusion.signals import ItemStatistics
+from hybridrec.learning.curves import Curves
 from hybridrec.shop import Shop
 from hybridrec.training import new_towers
 from kg import KnowledgeGraph
 
 FORMAT = "hybridrec"
-VERSION = 2
+VERSION = 3
 MANIFEST = "manifest.json"
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
-def save(config: RecommenderConfig, fusion: Fusion, shop: Shop, directory: Path) -> None:
+def save(
+    config: RecommenderConfig, fusion: Fusion, shop: Shop, curves: Curves, directory: Path
+) -> None:
     """Writes a recommender; aside first, then in one step into place.
 
     Args:
         config: all settings.
         fusion: towers and rankers.
         shop: ids, catalogue, graph and histories.
+        curves: those of the fit.
         directory: where to; an earlier recommender there is replaced, anything else is not.
 
     Raises:
@@ -68,7 +73,7 @@ def save(config: RecommenderConfig, fusion: Fusion, shop: Shop, directory: Path)
     aside = directory.with_name(f".{directory.name}-{uuid4().hex}")
     aside.mkdir()
     try:
-        _write(config, fusion, shop, aside)
+        _write(config, fusion, shop, curves, aside)
         if directory.exists():
             old = aside.with_name(aside.name + "-old")
             directory.rename(old)
@@ -80,7 +85,7 @@ def save(config: RecommenderConfig, fusion: Fusion, shop: Shop, directory: Path)
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def load(directory: Path) -> tuple[RecommenderConfig, Fusion, Shop]:
+def load(directory: Path) -> tuple[RecommenderConfig, Fusion, Shop, Curves]:
     """Reads a recommender after checking every file.
 
     Raises:
@@ -120,11 +125,9 @@ def load(directory: Path) -> tuple[RecommenderConfig, Fusion, Shop]:
     fusion = Fusion(towers, config, timed=timed, relations=tuple(ids["relations"]))
     statistics = ItemStatistics(_read_arrays(directory / "statistics.safetensors"))
     fusion.observe(statistics, Affinity.of(graph).only(fusion.relations))
-    questions: tuple[Exclude, ...] = ("none", "seen")
-    for question in questions:
-        arrays = _read_arrays(directory / "rankers" / f"{question}.safetensors")
-        fusion.rankers[question].restore(arrays)
-    return config, fusion, shop
+    fusion.restore_rankers(_read_arrays(directory / "rankers.safetensors"))
+    curves = Curves.from_polars(pl.read_parquet(directory / "curves.parquet"))
+    return config, fusion, shop, curves
 
 
 def check(directory: Path) -> None:
@@ -158,7 +161,9 @@ def check(directory: Path) -> None:
         raise ArtifactError(f"{directory}: files that do not belong there: {examples(foreign)}")
 
 
-def _write(config: RecommenderConfig, fusion: Fusion, shop: Shop, directory: Path) -> None:
+def _write(
+    config: RecommenderConfig, fusion: Fusion, shop: Shop, curves: Curves, directory: Path
+) -> None:
     (directory / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
     ids = {
         "user_codec": shop.users.codec.name,
@@ -187,8 +192,8 @@ def _write(config: RecommenderConfig, fusion: Fusion, shop: Shop, directory: Pat
         shop.graph.save(directory / "graph")
     for name, tower in fusion.towers.items():
         _write_arrays(directory / "towers" / f"{name}.safetensors", tower.state())
-    for question, ranker in fusion.rankers.items():
-        _write_arrays(directory / "rankers" / f"{question}.safetensors", ranker.state())
+    _write_arrays(directory / "rankers.safetensors", fusion.ranker_state())
+    curves.to_polars().write_parquet(directory / "curves.parquet")
     listed = {name: _digest((directory / name).read_bytes()) for name in _files(directory)}
     manifest = {
         "format": FORMAT,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -152,18 +154,56 @@ def fit(
     clean: Annotated[
         bool, typer.Option("--clean", help="Mend the data first, and say what changed.")
     ] = False,
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Do not go on where a killed fit was.")
+    ] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Folder to send training curves to, for TensorBoard.")
+    ] = None,
 ) -> None:
-    """Fits a recommender and saves it."""
+    """Fits a recommender and saves it. Killed and run again, it goes on where it was."""
     with _clear_errors():
+        from hybridrec.training import fingerprint
+
         data = _read(events, catalogue=catalogue, columns=columns)
         if clean:
             data = data.clean()
             _print_ledger(data)
         if min_users > 1:
             data = data.keep_items(min_users)
-        recommender = _new_recommender(config).fit(data)
-        recommender.save(model)
+        recommender = _new_recommender(config)
+        this_fit = fingerprint(data, recommender.config)[:12]
+        checkpoints = model.parent / f".{model.name}-fit-{this_fit}"
+        if afresh:
+            shutil.rmtree(checkpoints, ignore_errors=True)
+        elif checkpoints.exists():
+            typer.echo("going on where a killed fit was; --afresh starts from the beginning")
+        recommender.fit(data, checkpoints=checkpoints, tensorboard=tensorboard).save(model)
+        for finished in model.parent.glob(f".{glob.escape(model.name)}-fit-*"):
+            shutil.rmtree(finished)
         typer.echo(f"{data}\ntowers: {', '.join(recommender.towers)}\nsaved to {model}")
+
+
+@app.command()
+def curves(
+    model: Model,
+    html: Annotated[Path | None, typer.Option(help="Draw them on a page, too.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prints what losses and validation metrics did while a recommender was fitted."""
+    with _clear_errors():
+        recorded = _load(model).curves
+        if html is not None:
+            recorded.to_html(html)
+        if as_json:
+            for row in recorded.to_polars().to_dicts():
+                typer.echo(json.dumps(row))
+            return
+        from hybridrec.console import print_curves
+
+        print_curves(recorded)
+        if html is not None:
+            typer.echo(f"\nwritten to {html}")
 
 
 @app.command()

@@ -37,6 +37,19 @@ class TowersConfig(Settings):
         return self
 
 
+class ValidationConfig(Settings):
+    """How towers are measured while they learn, so that each stops when it is best.
+
+    What users did within the ranker's horizon and had not met before is held back from the towers'
+    first fit; their refit on everything learns for as long as was best then.
+    """
+
+    users: int = Field(2_000, ge=0)
+    """Users drawn to measure on; 0 for no measuring: towers then learn for all of their steps."""
+    metric: str = Field("ndcg@10", pattern=r"^(recall|ndcg|hr|precision|mrr)@[1-9][0-9]*$")
+    """What is measured, with its cut-off."""
+
+
 class CandidatesConfig(Settings):
     """Which items reach the ranker."""
 
@@ -83,5 +96,6 @@ class RecommenderConfig(Settings):
     short_profile: ProfileConfig = ProfileConfig(half_life_days=14.0, half_life_events=5.0)
     """The user's present interests."""
     towers: TowersConfig = TowersConfig()
+    validation: ValidationConfig = ValidationConfig()
     candidates: CandidatesConfig = CandidatesConfig()
     ranker: RankerConfig = RankerConfig()

@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from hybridrec.config import Exclude
+from hybridrec.learning.curves import LOSS
 
 if TYPE_CHECKING:
     from hybridrec.explain.explanation import Explanation
     from hybridrec.explain.narrative import Language
+    from hybridrec.learning.curves import Curves
     from hybridrec.recommendations import Recommendations
     from hybridrec.recommender import Recommender
 
@@ -110,6 +112,28 @@ def print_frame(frame: pl.DataFrame, title: str) -> None:
         table.add_column(name, justify="right" if dtype.is_numeric() else "left")
     for row in frame.iter_rows():
         table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row))
+    console().print(table)
+
+
+def print_curves(curves: Curves) -> None:
+    """A line for each curve of a fit: where it began, where it ended, where it was best."""
+    table = Table(title="what was learnt, step by step", title_justify="left")
+    table.add_column("model")
+    table.add_column("curve")
+    for name in ("steps", "seconds", "first", "last", "best", "at step"):
+        table.add_column(name, justify="right")
+    for (model, name), points in curves.to_polars().group_by("model", "name", maintain_order=True):
+        low, high = points["value"].arg_min(), points["value"].arg_max()
+        best = low if name == LOSS else high
+        assert best is not None
+        table.add_row(
+            str(model),
+            str(name),
+            f"{points['step'][-1]:,}",
+            f"{points['seconds'][-1]:,.1f}",
+            *(f"{points['value'][place]:.4g}" for place in (0, -1, best)),
+            f"{points['step'][best]:,}",
+        )
     console().print(table)
 
 

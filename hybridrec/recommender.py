@@ -27,6 +27,8 @@ from hybridrec.errors import (
 )
 from hybridrec.fusion.pipeline import Candidates, Fusion
 from hybridrec.fusion.policy import cap_values, matching_items, mixed_order
+from hybridrec.learning.checkpoints import Checkpoints
+from hybridrec.learning.curves import Curves
 from hybridrec.progress import stage
 from hybridrec.recommendations import Recommendation, Recommendations, ranked_rows
 from hybridrec.shop import Shop
@@ -46,6 +48,7 @@ class Recommender:
         self.config = config or RecommenderConfig()
         self._fusion: Fusion | None = None
         self._shop: Shop | None = None
+        self._curves = Curves()
 
     @classmethod
     def from_config(cls, config: str | Path | Mapping[str, Any]) -> Self:
@@ -59,22 +62,47 @@ class Recommender:
         return cls(RecommenderConfig.from_yaml(config))
 
     @classmethod
-    def of(cls, config: RecommenderConfig, fusion: Fusion, shop: Shop) -> Self:
+    def of(cls, config: RecommenderConfig, fusion: Fusion, shop: Shop, curves: Curves) -> Self:
         """A recommender from parts that are fitted already."""
         recommender = cls(config)
         recommender._fusion, recommender._shop = fusion, shop
+        recommender._curves = curves
         return recommender
 
-    def fit(self, data: Dataset) -> Self:
+    def fit(
+        self,
+        data: Dataset,
+        *,
+        checkpoints: str | Path | None = None,
+        tensorboard: str | Path | None = None,
+    ) -> Self:
         """Learns towers and rankers from events and catalogue.
+
+        Args:
+            data: the shop's tables.
+            checkpoints: a directory to keep the fit in as it goes. A fit that was killed, called
+                again with the same data, settings and directory, goes on where it was. The
+                directory may be deleted once the recommender is saved.
+            tensorboard: a folder to send the training curves to as well.
 
         Raises:
             DataError: too few events to learn from.
+            ArtifactError: ``checkpoints`` holds something else, or another fit.
+            NotEnoughMemoryError: a tower would need more than there is; says what lowers it.
+            ConfigError: ``tensorboard`` is given and not installed.
         """
-        with stage("fit"):
-            fitted = training.fit(data, self.config)
+        curves = Curves(None if tensorboard is None else Path(tensorboard))
+        kept = None
+        if checkpoints is not None:
+            kept = Checkpoints.open(checkpoints, training.fingerprint(data, self.config))
+        try:
+            with stage("fit"):
+                fitted = training.fit(data, self.config, curves, kept)
+        finally:
+            curves.close()
         self._fusion = fitted.fusion
         self._shop = Shop.of(data, fitted.histories, fitted.graph)
+        self._curves = curves
         return self
 
     def recommend(
@@ -263,7 +291,8 @@ class Recommender:
         """Writes everything into a directory; see :mod:`hybridrec.artifacts`."""
         from hybridrec.artifacts import save
 
-        save(self.config, self._fitted_fusion, self._fitted_shop, Path(directory))
+        shop, fusion = self._fitted_shop, self._fitted_fusion
+        save(self.config, fusion, shop, self._curves, Path(directory))
 
     @classmethod
     def load(cls, directory: str | Path) -> Self:
@@ -290,6 +319,11 @@ class Recommender:
     def towers(self) -> tuple[str, ...]:
         """The towers that are in."""
         return tuple(self._fitted_fusion.towers)
+
+    @property
+    def curves(self) -> Curves:
+        """Losses and validation metrics of its fit, step by step."""
+        return self._curves
 
     @property
     def fusion(self) -> Fusion:

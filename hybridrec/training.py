@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
+import hybridrec
 from hybridrec.config import RecommenderConfig
 from hybridrec.data import Dataset, Histories
 from hybridrec.data.columns import Columns
 from hybridrec.data.roles import attributes, text_columns
 from hybridrec.data.texts import text_parts
+from hybridrec.evaluation.validation import HeldOut
 from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.pipeline import Fusion
+from hybridrec.fusion.profiles import profile_weights
 from hybridrec.fusion.signals import ItemStatistics
+from hybridrec.learning.checkpoints import Checkpoints
+from hybridrec.learning.curves import Curves
+from hybridrec.learning.session import FitSession
 from hybridrec.progress import stage
 from hybridrec.towers.base import Tower, TrainingData
 from kg import KnowledgeGraph
@@ -34,16 +44,24 @@ class Fitted:
     histories: Histories
 
 
-def fit(data: Dataset, config: RecommenderConfig) -> Fitted:
+def fit(
+    data: Dataset,
+    config: RecommenderConfig,
+    curves: Curves | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Fitted:
     """Fits towers and rankers.
 
     Args:
         data: events and catalogue.
         config: all settings.
+        curves: where losses and validation metrics are recorded.
+        checkpoints: where the fit is kept as it goes; one that was killed goes on from there.
 
     Raises:
         DataError: too few events to hold any back for the ranker.
     """
+    session = partial(FitSession, curves=curves, checkpoints=checkpoints)
     before, after = _ranker_split(data, config)
     with stage("knowledge graph"):
         graph = build_graph(data)
@@ -55,13 +73,39 @@ def fit(data: Dataset, config: RecommenderConfig) -> Fitted:
         timed=data.as_of is not None,
         relations=tuple(Affinity.of(graph).links),
     )
-    with stage(f"towers, up to {_moment(before)}"):
-        histories = _learn(fusion, before, graph_before, config)
+    targets = _targets(before, after)
+    moment = f"up to {_moment(before)}"
+    with stage(f"towers, {moment}"):
+        histories = _observe(fusion, before, graph_before)
+        held_out = HeldOut.sampled(
+            profile_weights(histories, config), targets, config.validation, config.seed
+        )
+        training = _training_data(before, histories, graph_before, held_out)
+        _learn(fusion.towers, training, session, moment)
     with stage("fusion ranker"):
-        fusion.fit(histories, _targets(before, after))
+        ranker_session = session("fusion ranker")
+        known = ranker_session.result()
+        if known is None:
+            fusion.fit(histories, targets)
+            ranker_session.finish(fusion.ranker_state())
+        else:
+            fusion.restore_rankers(known)
     with stage("towers, on everything"):
-        histories = _learn(fusion, data, graph, config)
+        histories = _observe(fusion, data, graph)
+        training = _training_data(data, histories, graph)
+        _learn(fusion.towers, training, session, "on everything")
     return Fitted(fusion, graph, histories)
+
+
+def fingerprint(data: Dataset, config: RecommenderConfig) -> str:
+    """What a fit rests on, as a hash: release, settings and every table, row by row."""
+    digest = hashlib.sha256(f"{hybridrec.__version__}\n{config.to_yaml()}".encode())
+    for table in (data.events, data.catalogue, data.triples, data.roles):
+        content = io.BytesIO()
+        if table is not None:
+            table.write_ipc(content)
+        digest.update(content.getbuffer())
+    return digest.hexdigest()
 
 
 def build_graph(data: Dataset) -> KnowledgeGraph | None:
@@ -112,17 +156,40 @@ def new_towers(
     return towers
 
 
-def _learn(
-    fusion: Fusion, data: Dataset, graph: KnowledgeGraph | None, config: RecommenderConfig
-) -> Histories:
-    """Fits all towers and observes the shop as of the end of the data."""
-    histories = data.histories(config.event_strengths)
-    training = TrainingData(histories, data.catalogue, graph, text_columns(data.roles))
-    for name, tower in fusion.towers.items():
-        with stage(f"{name} tower"):
-            tower.fit(training)
+def _observe(fusion: Fusion, data: Dataset, graph: KnowledgeGraph | None) -> Histories:
+    """Takes on the state of the shop as of the end of the data; gives everybody's histories."""
+    histories = data.histories(fusion.config.event_strengths)
     fusion.observe(ItemStatistics.of(histories), Affinity.of(graph).only(fusion.relations))
     return histories
+
+
+def _training_data(
+    data: Dataset,
+    histories: Histories,
+    graph: KnowledgeGraph | None,
+    validate: HeldOut | None = None,
+) -> TrainingData:
+    return TrainingData(histories, data.catalogue, graph, text_columns(data.roles), validate)
+
+
+def _learn(
+    towers: Mapping[str, Tower],
+    training: TrainingData,
+    session: Callable[[str], FitSession],
+    moment: str,
+) -> None:
+    """Fits all towers in turn; those that an earlier run of the fit finished are taken over."""
+    for name, tower in towers.items():
+        with stage(f"{name} tower"):
+            tower_session = session(f"{name} tower, {moment}")
+            known = tower_session.result()
+            if known is None:
+                tower.fit(training, tower_session)
+                tower_session.finish(tower.state())
+            else:
+                tower.restore(known)
+        if name == "collaborative":
+            training = replace(training, reference_embeddings=tower.item_embeddings)
 
 
 def _ranker_split(data: Dataset, config: RecommenderConfig) -> tuple[Dataset, Dataset]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from hybridrec.arrays import IntArray
+from hybridrec.arrays import DoubleArray, IntArray
+from hybridrec.config import ValidationConfig
 from hybridrec.evaluation.metrics import parse_metric, per_user
 from hybridrec.towers.base import Tower
 
@@ -38,40 +39,38 @@ class HeldOut:
         cls,
         profiles: Mapping[str, csr_array],
         targets: csr_array,
-        users: int,
-        metric: str = "ndcg@10",
+        config: ValidationConfig,
         seed: int = 0,
     ) -> HeldOut | None:
-        """What users met that was new to them, for at most so many users drawn at random.
+        """What users met that was new to them, for as many users as the settings ask for.
 
         Args:
             profiles: by name ``(n_users, n_items)`` weighted histories of all users.
             targets: ``(n_users, n_items)`` above 0 where the user met the item afterwards.
-            users: how many to draw.
-            metric: such as ``ndcg@10``.
+            config: how many users, and the metric.
             seed: draws the users.
 
         Returns:
-            ``None`` if nobody with a history met anything new.
+            ``None`` if none are asked for, or nobody with a history met anything new.
         """
         history = next(iter(profiles.values())) > 0
         new = csr_array(targets > 0) > history.multiply(targets > 0)
         new = csr_array(new)
         new.eliminate_zeros()
         asked = np.flatnonzero((np.diff(new.indptr) > 0) & (np.diff(history.indptr) > 0))
-        if asked.size == 0:
+        if asked.size == 0 or config.users == 0:
             return None
         random = np.random.default_rng(seed)
-        drawn = np.sort(random.choice(asked, min(users, asked.size), replace=False))
+        drawn = np.sort(random.choice(asked, min(config.users, asked.size), replace=False))
         chosen = {name: csr_array(weights[drawn]) for name, weights in profiles.items()}
-        return cls(chosen, csr_array(new[drawn]), csr_array(history[drawn]), metric)
+        return cls(chosen, csr_array(new[drawn]), csr_array(history[drawn]), config.metric)
 
     def __call__(self, tower: Tower) -> float:
         """The metric of a tower, the mean over users."""
         values = [self.per_user(tower, weights).mean() for weights in self.profiles.values()]
         return float(max(values))
 
-    def per_user(self, tower: Tower, weights: csr_array) -> np.ndarray:
+    def per_user(self, tower: Tower, weights: csr_array) -> DoubleArray:
         """The metric of every user from one weighted history each, ``(n,)``."""
         top = self._top(tower, weights, parse_metric(self.metric)[1])
         rows = np.repeat(np.arange(top.shape[0]), top.shape[1])

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from scipy.sparse import csr_array
 
-from hybridrec.arrays import BoolArray, FloatArray, IntArray
+from hybridrec.arrays import BoolArray, FloatArray, IntArray, NamedArrays
 from hybridrec.config import Exclude, RecommenderConfig
 from hybridrec.data.histories import Histories
 from hybridrec.fusion.affinity import Affinity
@@ -126,6 +128,20 @@ class Fusion:
             self.rankers[question].fit(
                 concatenate(pairs), np.concatenate(values), np.concatenate(chosen)
             )
+
+    def ranker_state(self) -> NamedArrays:
+        """The weights of all rankers, as named arrays."""
+        return {
+            f"{question}.{name}": value
+            for question, ranker in self.rankers.items()
+            for name, value in ranker.state().items()
+        }
+
+    def restore_rankers(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Takes on a saved :meth:`ranker_state`."""
+        for question, ranker in self.rankers.items():
+            own = {name: value for name, value in arrays.items() if name.startswith(question)}
+            ranker.restore({name.partition(".")[2]: value for name, value in own.items()})
 
     def add_items(self, catalogue: pl.DataFrame, graph: KnowledgeGraph | None) -> None:
         """Takes new items in: every tower embeds them from the catalogue as far as it can.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -98,7 +99,7 @@ class Checkpoints:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _file(self, name: str) -> Path:
-        return self.directory / f"{name.replace(' ', '-')}.safetensors"
+        return self.directory / f"{re.sub('[^a-z0-9]+', '-', name.lower())}.safetensors"
 
 
 def _settled(directory: Path) -> list[Path]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from hybridrec.errors import ConfigError
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+LOSS = "loss"
 
 
 class Point(NamedTuple):
@@ -50,6 +53,11 @@ class Curves:
             tag = f"{point.model}/{point.name}"
             self._writer.add_scalar(tag, point.value, point.step)
 
+    def close(self) -> None:
+        """Makes sure that TensorBoard, where it is asked for, has everything."""
+        if self._writer is not None:
+            self._writer.close()
+
     def restore(self, model: str, points: list[Point]) -> None:
         """Puts points in place of one model's, as a resumed fit brings them from its checkpoint.
 
@@ -58,9 +66,21 @@ class Curves:
         others = [point for point in self._points if point.model != model]
         self._points = [*others, *points]
 
+    @property
+    def models(self) -> list[str]:
+        """The models that have curves, in the order they came."""
+        return list(dict.fromkeys(point.model for point in self._points))
+
     def of(self, model: str) -> list[Point]:
         """The points of one model."""
         return [point for point in self._points if point.model == model]
+
+    @classmethod
+    def from_polars(cls, frame: pl.DataFrame) -> Self:
+        """Curves as :meth:`to_polars` wrote them."""
+        curves = cls()
+        curves._points = [Point(*row) for row in frame.rows()]
+        return curves
 
     def to_polars(self) -> pl.DataFrame:
         """A row a value: ``model``, ``name``, ``step``, ``value``, ``seconds`` into the fit."""
@@ -74,3 +94,10 @@ class Curves:
             "seconds": pl.Float64,
         }
         return pl.DataFrame(self._points, schema=types, orient="row")
+
+    def to_html(self, path: str | Path) -> None:
+        """Draws them on a page that opens in any browser."""
+        from hybridrec.learning.page import curves_page
+        from hybridrec.pages import write_in_one_step
+
+        write_in_one_step(Path(path), curves_page(self))

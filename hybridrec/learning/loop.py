@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hybridrec.arrays import NamedArrays
 from hybridrec.errors import DivergedError
+from hybridrec.learning.curves import LOSS
 from hybridrec.learning.session import FitSession
 from hybridrec.learning.stopping import EarlyStopping
 from hybridrec.progress import track
@@ -103,10 +104,10 @@ def learn(
                 "learning_rate"
             )
         if validation is None:
-            session.record(done, {"loss": losses.pop()})
+            session.record(done, {LOSS: losses.pop()})
         elif done % validation.every == 0 or done == steps:
             metric = validation.measure()
-            session.record(done, {"loss": float(np.mean(losses)), validation.metric: metric})
+            session.record(done, {LOSS: float(np.mean(losses)), validation.metric: metric})
             losses.clear()
             if stopping.better(done, metric):
                 best = _copied(parameters)

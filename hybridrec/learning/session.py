@@ -13,6 +13,7 @@ from hybridrec.arrays import NamedArrays
 from hybridrec.learning.checkpoints import Checkpoints
 from hybridrec.learning.curves import Curves, Point
 
+LEARNING, FINISHED = "learning", "finished"
 CHECKPOINT_SECONDS = 20.0
 """Least time between two checkpoints of one model; a killed fit loses about that much."""
 
@@ -55,31 +56,44 @@ class FitSession:
         Raises:
             ArtifactError: a checkpoint that cannot be read.
         """
-        if self._checkpoints is None:
-            return None
-        found = self._checkpoints.load(self.model)
-        if found is None:
-            return None
-        arrays, metadata = found
-        points = [Point(self.model, *row) for row in json.loads(metadata["points"])]
-        self.curves.restore(self.model, points)
-        if points:
-            self._started = time.perf_counter() - points[-1].seconds
-        return arrays
+        return self._load(LEARNING)
 
     def checkpoint(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Keeps a state that :meth:`resume` gives back; it replaces the one before."""
-        if self._checkpoints is None:
-            return
-        points = [
-            (point.name, point.step, point.value, point.seconds)
-            for point in self.curves.of(self.model)
-        ]
-        self._checkpoints.save(self.model, arrays, {"points": json.dumps(points)})
-        self._last_checkpoint = time.perf_counter()
+        self._save(arrays, LEARNING)
+
+    def result(self) -> NamedArrays | None:
+        """The arrays of a fit that was finished, its curves recorded again; ``None`` if it was not.
+
+        Raises:
+            ArtifactError: a checkpoint that cannot be read.
+        """
+        return self._load(FINISHED)
+
+    def finish(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Keeps what the fit came to, which :meth:`result` gives back."""
+        self._save(arrays, FINISHED)
 
     @property
     def checkpoint_due(self) -> bool:
         """Whether checkpoints are kept and the last one lies long enough back."""
         late = time.perf_counter() - self._last_checkpoint >= CHECKPOINT_SECONDS
         return self._checkpoints is not None and late
+
+    def _save(self, arrays: Mapping[str, npt.NDArray[Any]], stage: str) -> None:
+        if self._checkpoints is None:
+            return
+        points = [point[1:] for point in self.curves.of(self.model)]
+        metadata = {"stage": stage, "points": json.dumps(points)}
+        self._checkpoints.save(self.model, arrays, metadata)
+        self._last_checkpoint = time.perf_counter()
+
+    def _load(self, stage: str) -> NamedArrays | None:
+        found = None if self._checkpoints is None else self._checkpoints.load(self.model)
+        if found is None or found[1]["stage"] != stage:
+            return None
+        points = [Point(self.model, *row) for row in json.loads(found[1]["points"])]
+        self.curves.restore(self.model, points)
+        if points:
+            self._started = time.perf_counter() - points[-1].seconds
+        return found[0]

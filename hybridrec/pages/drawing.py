@@ -26,17 +26,28 @@ class Axis:
         low, high = min(0.0, *values, 0.0), max(0.0, *values, 0.0)
         return cls(low, high if high > low else low + 1.0)
 
+    @classmethod
+    def around(cls, values: Sequence[float]) -> Self:
+        """An axis that shows all of these and no more; zero only if they come near it."""
+        low, high = min(values), max(values)
+        if 0 < low < (high - low) / 2:
+            low = 0.0
+        margin = 0.0 if high > low else abs(high) / 10 or 1.0
+        return cls(low - margin, high + margin)
+
     def at(self, value: float) -> float:
         """The place of a value."""
         share = (value - self.low) / (self.high - self.low)
         return round(MARGIN + share * (100 - 2 * MARGIN), 3)
 
     def ticks(self) -> list[float]:
-        """Round values to label, from zero on."""
-        rough = self.high / MOST_TICKS
+        """Round values to label, none below zero."""
+        least = max(self.low, 0.0)
+        rough = (self.high - least) / MOST_TICKS
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough)
-        return [step * i for i in range(math.floor(self.high / step + 1e-9) + 1)]
+        first = math.ceil(least / step - 1e-9)
+        return [step * i for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
 def decimals_for(values: Sequence[float]) -> int:

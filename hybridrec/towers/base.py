@@ -47,8 +47,10 @@ class TrainingData:
 class Validator(Protocol):
     """Measures a tower on what was held back from it."""
 
-    metric: str
-    """What is measured, such as ``ndcg@10``."""
+    @property
+    def metric(self) -> str:
+        """What is measured, such as ``ndcg@10``."""
+        ...
 
     def __call__(self, tower: Tower) -> float:
         """The metric of a tower's present item embeddings and user vectors."""
