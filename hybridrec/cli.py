@@ -185,6 +185,57 @@ def fit(
 
 
 @app.command()
+def tune(
+    events: Events,
+    space: Annotated[Path, typer.Argument(help="What may vary, in YAML; see configs/search.yaml.")],
+    best: Annotated[Path, typer.Argument(help="Where the best settings go, as YAML.")],
+    catalogue: Catalogue = None,
+    columns: ColumnNames = None,
+    config: Config = None,
+    tower: Annotated[
+        Literal["collaborative", "graph", "text"] | None,
+        typer.Option(help="Measure this tower alone; the whole recommender if not given."),
+    ] = None,
+    trials: Annotated[int, typer.Option(help="Trials to come to, earlier runs included.")] = 30,
+    study: Annotated[
+        Path | None,
+        typer.Option(help="SQLite file of the trials; if not given, beside the settings."),
+    ] = None,
+    min_users: Annotated[int, typer.Option(help="Leave out items fewer users met.")] = 1,
+    html: Annotated[Path | None, typer.Option(help="Draw the search on a page, too.")] = None,
+) -> None:
+    """Searches for better settings. Killed and run again, it goes on where it was.
+
+    Trials are measured on the end of the data; split off what is to test the result before.
+    """
+    with _clear_errors():
+        try:
+            from hybridrec.tuning.page import write_search_page
+            from hybridrec.tuning.study import tune as search_for
+        except ImportError as error:
+            raise ConfigError(f"{error}; pip install 'hybridrec[tune]'") from error
+        from hybridrec.config import RecommenderConfig
+        from hybridrec.console import print_search
+        from hybridrec.tuning.space import SearchSpace
+
+        search = search_for(
+            _read(events, catalogue=catalogue, columns=columns).keep_items(min_users),
+            SearchSpace.from_yaml(space),
+            study or best.with_suffix(".db"),
+            trials,
+            base=RecommenderConfig() if config is None else RecommenderConfig.from_yaml(config),
+            part=tower or "fusion",
+        )
+        best.parent.mkdir(parents=True, exist_ok=True)
+        best.write_text(search.best.to_yaml(), encoding="utf-8")
+        print_search(search)
+        typer.echo(f"the best settings are in {best}")
+        if html is not None:
+            write_search_page(search, html)
+            typer.echo(f"drawn in {html}")
+
+
+@app.command()
 def curves(
     model: Model,
     html: Annotated[Path | None, typer.Option(help="Draw them on a page, too.")] = None,

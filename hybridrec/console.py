@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hybridrec.learning.curves import Curves
     from hybridrec.recommendations import Recommendations
     from hybridrec.recommender import Recommender
+    from hybridrec.tuning.study import Search
 
 QUESTIONS = {
     "none": "what will they buy, repeats included",
@@ -133,6 +134,25 @@ def print_curves(curves: Curves) -> None:
             f"{points['seconds'][-1]:,.1f}",
             *(f"{points['value'][place]:.4g}" for place in (0, -1, best)),
             f"{points['step'][best]:,}",
+        )
+    console().print(table)
+
+
+def print_search(search: Search, rows: int = 10) -> None:
+    """The best trials of a search, and how much each field mattered."""
+    trials = search.to_polars()
+    counts = dict(trials["state"].value_counts().rows())
+    fields = [column for column in trials.columns if "." in column]
+    importances = search.importances()
+    table = Table(title_justify="left", title=", ".join(f"{n} {s}" for s, n in counts.items()))
+    for name in ("trial", search.metric, "seconds", *fields):
+        share = importances.get(name)
+        heading = name if share is None else f"{name}\n(matters {share:.0%})"
+        table.add_column(heading, justify="right", overflow="fold")
+    best = trials.filter(state="complete").sort("value", descending=True).head(rows)
+    for row in best.select("trial", "value", "seconds", *fields).iter_rows():
+        table.add_row(
+            *(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row)
         )
     console().print(table)
 

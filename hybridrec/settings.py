@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from types import UnionType
+from typing import Any, Self, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -58,7 +59,18 @@ def _complaint(root: type[BaseModel], problem: dict[str, Any]) -> str:
         return f"{where} = {problem.get('input')!r}: {problem['msg']}"
     model: Any = root
     for part in place[:-1]:
-        kinds = [model.model_fields[part].annotation]
-        kinds += list(getattr(kinds[0], "__args__", ()))
-        model = next(k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel))
+        if _is_settings(model):
+            kind = model.model_fields[part].annotation
+            # of null or settings, the settings
+            model = next(filter(_is_settings, get_args(kind)), kind) if _is_union(kind) else kind
+        else:
+            model = get_args(model)[-1]  # what a dictionary holds
     return f"unknown key {where!r}; accepted there: {', '.join(model.model_fields)}"
+
+
+def _is_settings(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in (Union, UnionType)
