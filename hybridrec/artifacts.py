@@ -16,6 +16,7 @@ curves.parquet           losses and validation metrics of the fit
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import shutil
@@ -46,6 +47,7 @@ from kg import KnowledgeGraph
 FORMAT = "hybridrec"
 VERSION = 3
 MANIFEST = "manifest.json"
+OLD = "-old"
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -69,13 +71,14 @@ def save(
         raise ArtifactError(
             f"{directory} exists and is no saved recommender; give a new directory or an old one's"
         )
+    _put_back(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
     aside = directory.with_name(f".{directory.name}-{uuid4().hex}")
     aside.mkdir()
     try:
         _write(config, fusion, shop, curves, aside)
         if directory.exists():
-            old = aside.with_name(aside.name + "-old")
+            old = aside.with_name(f"{aside.name}{OLD}")
             directory.rename(old)
             aside.rename(directory)
             shutil.rmtree(old)
@@ -92,6 +95,7 @@ def load(directory: Path) -> tuple[RecommenderConfig, Fusion, Shop, Curves]:
         ArtifactError: the directory is none, is of another format, or a file is missing, damaged
             or not listed.
     """
+    _put_back(directory)
     check(directory)
     config = RecommenderConfig.from_yaml(directory / "config.yaml")
     ids = json.loads((directory / "ids.json").read_text(encoding="utf-8"))
@@ -128,6 +132,14 @@ def load(directory: Path) -> tuple[RecommenderConfig, Fusion, Shop, Curves]:
     fusion.restore_rankers(_read_arrays(directory / "rankers.safetensors"))
     curves = Curves.from_polars(pl.read_parquet(directory / "curves.parquet"))
     return config, fusion, shop, curves
+
+
+def _put_back(directory: Path) -> None:
+    """Puts the earlier recommender back where a save was killed between its two renames."""
+    olds = directory.parent.glob(f".{glob.escape(directory.name)}-*{OLD}")
+    old = max(olds, key=lambda path: path.stat().st_mtime, default=None)
+    if old is not None and not directory.exists():
+        old.rename(directory)
 
 
 def check(directory: Path) -> None:

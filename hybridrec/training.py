@@ -62,39 +62,32 @@ def fit(
         DataError: too few events to hold any back for the ranker.
     """
     session = partial(FitSession, curves=curves, checkpoints=checkpoints)
-    before, after = _ranker_split(data, config)
+    before, after = split_for_ranker(data, config)
     with stage("knowledge graph"):
         graph = build_graph(data)
         graph_before = graph if before.triples is data.triples else build_graph(before)
-    towers = new_towers(config, graph, text=_has_text(data))
-    fusion = Fusion(
-        towers,
-        config,
-        timed=data.as_of is not None,
-        relations=tuple(Affinity.of(graph).links),
-    )
-    targets = _targets(before, after)
+    towers = new_towers(config, graph, text=has_text(data))
+    relations = tuple(Affinity.of(graph).links)
+    fusion = Fusion(towers, config, timed=data.as_of is not None, relations=relations)
+
     moment = f"up to {_moment(before)}"
     with stage(f"towers, {moment}"):
-        histories = _observe(fusion, before, graph_before)
-        held_out = HeldOut.sampled(
-            profile_weights(histories, config), targets, config.validation, config.seed
-        )
-        training = _training_data(before, histories, graph_before, held_out)
-        _learn(fusion.towers, training, session, moment)
+        training = training_data(before, graph_before, config, after)
+        learn_towers(towers, training, session, moment)
     with stage("fusion ranker"):
+        _observe(fusion, training)
         ranker_session = session("fusion ranker")
         known = ranker_session.result()
         if known is None:
-            fusion.fit(histories, targets)
+            fusion.fit(training.histories, _targets(before, after))
             ranker_session.finish(fusion.ranker_state())
         else:
             fusion.restore_rankers(known)
     with stage("towers, on everything"):
-        histories = _observe(fusion, data, graph)
-        training = _training_data(data, histories, graph)
-        _learn(fusion.towers, training, session, "on everything")
-    return Fitted(fusion, graph, histories)
+        training = training_data(data, graph, config)
+        learn_towers(towers, training, session, "on everything")
+    _observe(fusion, training)
+    return Fitted(fusion, graph, training.histories)
 
 
 def fingerprint(data: Dataset, config: RecommenderConfig) -> str:
@@ -156,29 +149,42 @@ def new_towers(
     return towers
 
 
-def _observe(fusion: Fusion, data: Dataset, graph: KnowledgeGraph | None) -> Histories:
-    """Takes on the state of the shop as of the end of the data; gives everybody's histories."""
-    histories = data.histories(fusion.config.event_strengths)
-    fusion.observe(ItemStatistics.of(histories), Affinity.of(graph).only(fusion.relations))
-    return histories
-
-
-def _training_data(
+def training_data(
     data: Dataset,
-    histories: Histories,
     graph: KnowledgeGraph | None,
-    validate: HeldOut | None = None,
+    config: RecommenderConfig,
+    after: Dataset | None = None,
 ) -> TrainingData:
-    return TrainingData(histories, data.catalogue, graph, text_columns(data.roles), validate)
+    """What towers learn from.
+
+    Args:
+        data: the events they may see, and the catalogue.
+        graph: its knowledge graph.
+        config: all settings.
+        after: what happened next, to measure towers on while they learn; ``None`` for no measuring.
+    """
+    histories = data.histories(config.event_strengths)
+    held_out = None
+    if after is not None:
+        weights = profile_weights(histories, config)
+        held_out = HeldOut.sampled(weights, _targets(data, after), config.validation, config.seed)
+    return TrainingData(histories, data.catalogue, graph, text_columns(data.roles), held_out)
 
 
-def _learn(
+def learn_towers(
     towers: Mapping[str, Tower],
     training: TrainingData,
     session: Callable[[str], FitSession],
     moment: str,
 ) -> None:
-    """Fits all towers in turn; those that an earlier run of the fit finished are taken over."""
+    """Fits all towers in turn; those that an earlier run of the fit finished are taken over.
+
+    Args:
+        towers: by name; the collaborative one, where it is in, comes first.
+        training: what they learn from.
+        session: makes the session of a model.
+        moment: up to when the data go, for the names of the models.
+    """
     for name, tower in towers.items():
         with stage(f"{name} tower"):
             tower_session = session(f"{name} tower, {moment}")
@@ -192,8 +198,14 @@ def _learn(
             training = replace(training, reference_embeddings=tower.item_embeddings)
 
 
-def _ranker_split(data: Dataset, config: RecommenderConfig) -> tuple[Dataset, Dataset]:
-    """The data up to the ranker's training moment, and what came after it."""
+def _observe(fusion: Fusion, training: TrainingData) -> None:
+    """Takes on the state of the shop as of the end of the training data."""
+    affinity = Affinity.of(training.graph).only(fusion.relations)
+    fusion.observe(ItemStatistics.of(training.histories), affinity)
+
+
+def split_for_ranker(data: Dataset, config: RecommenderConfig) -> tuple[Dataset, Dataset]:
+    """The data up to the moment the ranker and early stopping learn from, and what came after."""
     if data.as_of is None:
         return data.split_leave_last_out(1)
     span = data.as_of - (data.since or data.as_of)
@@ -212,7 +224,8 @@ def _targets(before: Dataset, after: Dataset) -> csr_array:
     return csr_array((np.ones(known.sum()), (users[known], items[known])), shape=shape)
 
 
-def _has_text(data: Dataset) -> bool:
+def has_text(data: Dataset) -> bool:
+    """Whether any item has any text."""
     return bool(text_parts(data.catalogue, text_columns(data.roles)).list.len().sum())
 
 

@@ -95,3 +95,14 @@ def test_saving_again_replaces_and_leaves_nothing_behind(
     recommender.save(copied)
     assert [path.name for path in copied.parent.iterdir()] == ["model"]
     assert len(Recommender.load(copied).items) == 64
+
+
+def test_a_save_killed_between_its_renames_loses_nothing(
+    copied: Path, recommender: Recommender
+) -> None:
+    copied.rename(copied.with_name(".model-0123456789abcdef-old"))
+
+    assert len(Recommender.load(copied).items) == 64
+    copied.rename(copied.with_name(".model-0123456789abcdef-old"))
+    recommender.save(copied)
+    assert [path.name for path in copied.parent.iterdir()] == ["model"]

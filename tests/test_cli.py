@@ -241,7 +241,9 @@ def test_evaluate_cleans_what_is_foretold_of_errors_only(
     def compare(fusion: Any, shop: Any, test: Dataset, question: str) -> None:
         seen["test"] = test
 
-    monkeypatch.setattr("hybridrec.cli._new_recommender", lambda config: SimpleNamespace(fit=fit))
+    monkeypatch.setattr(
+        "hybridrec.cli.fitting.new_recommender", lambda config: SimpleNamespace(fit=fit)
+    )
     monkeypatch.setattr("hybridrec.evaluation.protocols.compare", compare)
     monkeypatch.setattr("hybridrec.console.print_comparison", lambda frame, question: None)
     arguments = ["-q", "evaluate", dirty, "--clean", "--test-days", "20", "--min-users", "1"]

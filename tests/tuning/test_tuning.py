@@ -87,8 +87,9 @@ class TestSpace:
         with pytest.raises(ConfigError, match=r"no towers\.graph to change"):
             changed(base, {"towers.graph.layers": 2})
 
-    def test_the_shipped_example_fits_the_defaults(self) -> None:
-        shipped = Path(__file__).parents[2] / "configs" / "search.yaml"
+    @pytest.mark.parametrize("name", ["collaborative", "graph", "text"])
+    def test_the_shipped_ones_fit_the_defaults(self, name: str) -> None:
+        shipped = Path(__file__).parents[2] / "configs" / "search" / f"{name}.yaml"
         SearchSpace.from_yaml(shipped).check(RecommenderConfig())
 
 

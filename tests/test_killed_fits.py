@@ -1,0 +1,113 @@
+"""A fit that is killed leaves nothing broken, and run again it comes out where it would have."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hybridrec import Dataset, Recommender
+from hybridrec.errors import ArtifactError
+from hybridrec.learning.checkpoints import Checkpoints
+from hybridrec.learning.session import FitSession
+
+SETTINGS = """
+device: cpu
+towers:
+  collaborative: {embedding_dim: 8, regularization: 1.0}
+  graph: {embedding_dim: 16, steps: 30}
+  text: null
+ranker: {epochs: 3}
+"""
+
+
+class Killed(BaseException):
+    """Stands for the signal."""
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("settings") / "config.yaml"
+    file.write_text(SETTINGS)
+    return file
+
+
+@pytest.fixture(scope="module")
+def unharmed(dataset: Dataset, settings: Path) -> list[dict[str, object]]:
+    """What a fit that nobody kills recommends."""
+    recommender = Recommender.from_config(settings).fit(dataset)
+    return recommender.recommend(recommender.users, k=5).to_dicts()
+
+
+@pytest.mark.parametrize("finished", [1, 2, 3, 4, 5])
+def test_goes_on_after_any_part_of_it(
+    finished: int,
+    dataset: Dataset,
+    settings: Path,
+    unharmed: list[dict[str, object]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+    finish = FitSession.finish
+
+    def counted(session: FitSession, *arguments: object) -> None:
+        finish(session, *arguments)  # type: ignore[arg-type]
+        done.append(session.model)
+        if len(done) == finished:
+            raise Killed
+
+    monkeypatch.setattr(FitSession, "finish", counted)
+    with pytest.raises(Killed):
+        Recommender.from_config(settings).fit(dataset, checkpoints=tmp_path / "fit")
+    resumed = Recommender.from_config(settings).fit(dataset, checkpoints=tmp_path / "fit")
+
+    # two towers twice and the ranker, each of them once
+    assert len(done) == len(set(done)) == 5
+    assert resumed.recommend(resumed.users, k=5).to_dicts() == unharmed
+    assert {point.model for point in resumed.curves.of(done[1])} == {done[1]}
+
+
+def test_checkpoints_of_other_settings_are_refused(dataset: Dataset, tmp_path: Path) -> None:
+    Checkpoints.open(tmp_path / "fit", "of something else")
+
+    with pytest.raises(ArtifactError, match="other data, settings or release"):
+        Recommender().fit(dataset, checkpoints=tmp_path / "fit")
+
+
+def test_signals_at_any_moment_break_nothing(
+    dataset: Dataset, settings: Path, unharmed: list[dict[str, object]], tmp_path: Path
+) -> None:
+    dataset.events.write_parquet(tmp_path / "events.parquet")
+    dataset.catalogue.write_parquet(tmp_path / "catalogue.parquet")
+    model = tmp_path / "models" / "today"
+    command = [sys.executable, "-c", "from hybridrec.cli import app; app()", "-q", "fit"]
+    command += [
+        tmp_path / "events.parquet",
+        model,
+        "--catalogue",
+        tmp_path / "catalogue.parquet",
+        "--config",
+        settings,
+    ]
+    started = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    seconds = time.perf_counter() - started
+
+    moments = random.Random(3)
+    for _ in range(3):
+        fit = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(moments.uniform(0.4, 1.0) * seconds)
+        fit.send_signal(signal.SIGKILL)
+        fit.wait()
+        # the model that was there before is there still, whole
+        loaded = Recommender.load(model)
+        assert loaded.recommend(loaded.users, k=5).to_dicts() == unharmed
+    subprocess.run(command, check=True, capture_output=True)
+
+    loaded = Recommender.load(model)
+    assert loaded.recommend(loaded.users, k=5).to_dicts() == unharmed
+    assert not list(model.parent.glob(".today-fit-*"))
