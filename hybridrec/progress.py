@@ -15,9 +15,12 @@ from typing import Literal, TypeVar
 
 T = TypeVar("T")
 Style = Literal["auto", "bars", "lines", "none"]
+Watcher = Callable[[str, int, float], None]
+"""Told of each piece of work that is done: what it was, how deep inside others, its seconds."""
 
 _style: ContextVar[Style] = ContextVar("progress_style", default="auto")
 _depth: ContextVar[int] = ContextVar("progress_depth", default=0)
+_watcher: ContextVar[Watcher | None] = ContextVar("progress_watcher", default=None)
 
 
 def show_progress(style: Style) -> None:
@@ -31,6 +34,16 @@ def show_progress(style: Style) -> None:
     _style.set(style)
 
 
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Tells somebody of every stage and loop that ends inside, whatever is shown."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
 def _chosen() -> Style:
     style = _style.get()
     if style == "auto":
@@ -41,6 +54,14 @@ def _chosen() -> Style:
 @contextmanager
 def counter(description: str, total: int | None = None) -> Iterator[Callable[[], None]]:
     """Gives a function to call after each step; shows how far it has come meanwhile."""
+    started = time.perf_counter()
+    with _bar(description, total) as advance:
+        yield advance
+    _tell(description, _depth.get(), time.perf_counter() - started)
+
+
+@contextmanager
+def _bar(description: str, total: int | None) -> Iterator[Callable[[], None]]:
     if _chosen() != "bars":
         yield lambda: None
         return
@@ -76,6 +97,13 @@ def stage(description: str) -> Iterator[None]:
         yield
     finally:
         _depth.reset(token)
+    seconds = time.perf_counter() - started
+    _tell(description, depth, seconds)
     if _chosen() != "none":
-        seconds = time.perf_counter() - started
         print(f"{'  ' * depth}{description:<{48 - 2 * depth}}{seconds:7.1f} s", file=sys.stderr)
+
+
+def _tell(description: str, depth: int, seconds: float) -> None:
+    watcher = _watcher.get()
+    if watcher is not None:
+        watcher(description, depth, seconds)

@@ -168,7 +168,13 @@ def training_data(
     if after is not None:
         weights = profile_weights(histories, config)
         held_out = HeldOut.sampled(weights, _targets(data, after), config.validation, config.seed)
-    return TrainingData(histories, data.catalogue, graph, text_columns(data.roles), held_out)
+    return TrainingData(
+        histories,
+        data.catalogue,
+        graph,
+        text_columns=text_columns(data.roles),
+        validate=held_out,
+    )
 
 
 def learn_towers(

@@ -1,0 +1,105 @@
+"""Fits that are killed at random moments: is anything broken, and does going on cost accuracy?
+
+    python -m benchmarks.kills --data DIR
+
+The command line fits a recommender on ml-100k again and again, each time killed by SIGKILL at a
+random moment of its course and then run to its end. Checked each time: files that are there are
+whole, the model of before is there still, and the validation metrics of the resumed fit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import polars as pl
+
+from benchmarks import markdown
+from benchmarks.machine import describe
+from hybridrec import Dataset, Recommender
+from hybridrec.learning.checkpoints import Checkpoints
+
+DATASET = "ml-100k"
+HEADER = ["killed after s", "checkpoints then", "rest took s", "collaborative", "graph", "text"]
+
+
+def main() -> None:
+    """Kills, resumes, and prints a row a kill."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, help="folder of the sets; else HYBRIDREC_DATA")
+    parser.add_argument("--config", type=Path, help="settings; the defaults if not given")
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--save-table", type=Path, help="Markdown file to write")
+    arguments = parser.parse_args()
+    moments = random.Random(arguments.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        command, model = fit_command(Path(folder), arguments.data, arguments.config)
+        started = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        whole = time.perf_counter() - started
+        rows: list[list[object]] = [["never", None, round(whole, 1), *metrics(model)]]
+        for _ in range(arguments.kills):
+            rows.append(killed_and_resumed(command, model, moments.uniform(0, whole)))
+            print(rows[-1], flush=True)
+    text = f"{markdown.table(HEADER, rows)}\n\n- {DATASET}; {describe(arguments.seed)}\n"
+    print(text)
+    if arguments.save_table is not None:
+        arguments.save_table.write_text(text, encoding="utf-8")
+
+
+def fit_command(folder: Path, data: Path | None, config: Path | None) -> tuple[list[str], Path]:
+    """The command that fits, and where its model goes."""
+    loaded = Dataset.load(DATASET, data_dir=data)
+    loaded.events.write_parquet(folder / "events.parquet")
+    loaded.catalogue.write_parquet(folder / "catalogue.parquet")
+    model = folder / "models" / "today"
+    command = [sys.executable, "-c", "from hybridrec.cli import app; app()", "-q", "fit"]
+    command += [str(folder / "events.parquet"), str(model)]
+    command += ["--catalogue", str(folder / "catalogue.parquet")]
+    if config is not None:
+        command += ["--config", str(config)]
+    return command, model
+
+
+def killed_and_resumed(command: list[str], model: Path, after: float) -> list[object]:
+    """A row: when it was killed, what was there then, and what the fit came to."""
+    fit = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    time.sleep(after)
+    fit.send_signal(signal.SIGKILL)
+    fit.wait()
+    Recommender.load(model)  # the one of before, every file checked
+    kept = 0
+    for directory in model.parent.glob(".today-fit-*"):
+        checkpoints = Checkpoints(directory, "")
+        for file in directory.glob("*.safetensors"):
+            assert checkpoints.load(file.stem) is not None
+            kept += 1
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    seconds = time.perf_counter() - started
+    leftovers = [path for path in model.parent.iterdir() if path != model]
+    for path in leftovers:
+        shutil.rmtree(path)
+    return [round(after, 1), kept, round(seconds, 1), *metrics(model)]
+
+
+def metrics(model: Path) -> list[object]:
+    """The best validation metric of each tower, as the model's curves tell."""
+    curves = Recommender.load(model).curves.to_polars().filter(pl.col("name") != "loss")
+    found: list[object] = []
+    for tower in HEADER[-3:]:
+        best = curves.filter(pl.col("model").str.starts_with(tower))["value"].max()
+        found.append(None if best is None else round(float(str(best)), 4))
+    return found
+
+
+if __name__ == "__main__":
+    main()
