@@ -120,6 +120,7 @@ def load(directory: Path) -> tuple[RecommenderConfig, Fusion, Shop, Curves]:
         datetime.fromisoformat(ids["as_of"]) if timed else None,
         graph,
         Ledger.from_dicts(json.loads((directory / "ledger.json").read_text(encoding="utf-8"))),
+        ids["value_means"],
     )
     towers = {
         name: tower.restore(_read_arrays(directory / "towers" / f"{name}.safetensors"))
@@ -183,6 +184,7 @@ def _write(
         "as_of": None if shop.as_of is None else shop.as_of.isoformat(),
         "towers": list(fusion.towers),
         "relations": list(fusion.relations),
+        "value_means": dict(shop.value_means),
     }
     (directory / "ids.json").write_text(json.dumps(ids, indent=2), encoding="utf-8")
     ledger = json.dumps(shop.ledger.to_dicts(), indent=2, ensure_ascii=False)

@@ -17,10 +17,10 @@ Exclude = Literal["seen", "none"]
 class ProfileConfig(Settings):
     """One view of a user's history: how fast events fade in it."""
 
-    half_life_days: float = Field(120.0, gt=0)
-    """Age at which an event counts half, in days; used when the data have times."""
+    half_life_days: float | None = Field(120.0, gt=0)
+    """Age at which an event counts half, in days; null to count by later events instead."""
     half_life_events: float = Field(50.0, gt=0)
-    """The same in later events of the user; used when the data have no times."""
+    """The same in later events of the user; used when the data have no times, too."""
 
 
 class TowersConfig(Settings):
@@ -91,6 +91,9 @@ class RecommenderConfig(Settings):
     people buy again."""
     event_strengths: dict[str, float] = Field(default_factory=dict)
     """What an event of each kind counts; kinds not named count 1."""
+    value_exponent: float = Field(0.0, ge=0)
+    """How much an event's ``value``, an amount or a rating, counts: the event counts
+    ``(value / mean of its kind)^value_exponent`` times as much. 0 leaves values out."""
     long_profile: ProfileConfig = ProfileConfig()
     """The user's lasting interests."""
     short_profile: ProfileConfig = ProfileConfig(half_life_days=14.0, half_life_events=5.0)

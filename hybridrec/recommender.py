@@ -259,7 +259,9 @@ class Recommender:
         Raises:
             DataError: events that cannot be read, or on items the catalogue lacks.
         """
-        self._shop = self._fitted_shop.with_events(events, self.config.event_strengths)
+        self._shop = self._fitted_shop.with_events(
+            events, self.config.event_strengths, self.config.value_exponent
+        )
         return self
 
     def evaluate(

@@ -14,6 +14,7 @@ import polars as pl
 from hybridrec.data import Dataset, Histories, IdMap
 from hybridrec.data.columns import Columns
 from hybridrec.data.dataset import SECONDS_PER_DAY
+from hybridrec.data.histories import value_means
 from hybridrec.data.quality import Ledger
 from hybridrec.data.tables import item_titles
 from kg import KnowledgeGraph
@@ -31,6 +32,7 @@ class Shop:
         as_of: the moment; ``None`` where the data have no times.
         graph: the knowledge graph; ``None`` without one.
         ledger: what cleaning changed in the data before the fit.
+        value_means: the mean value of each kind of event, which values are compared with.
     """
 
     users: IdMap
@@ -40,12 +42,15 @@ class Shop:
     as_of: datetime | None
     graph: KnowledgeGraph | None
     ledger: Ledger = field(default_factory=Ledger)
+    value_means: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, data: Dataset, histories: Histories, graph: KnowledgeGraph | None) -> Shop:
         """The shop of a dataset."""
-        users, items = data.users, data.items
-        return cls(users, data.catalogue, items, histories, data.as_of, graph, data.ledger)
+        means = value_means(data.events)
+        return cls(
+            data.users, data.catalogue, data.items, histories, data.as_of, graph, data.ledger, means
+        )
 
     @cached_property
     def titles(self) -> list[str]:
@@ -76,7 +81,9 @@ class Shop:
             graph=None if self.graph is None else self.graph.add_items(rows),
         )
 
-    def with_events(self, events: Any, strengths: Mapping[str, float]) -> Shop:
+    def with_events(
+        self, events: Any, strengths: Mapping[str, float], value_exponent: float = 0.0
+    ) -> Shop:
         """The shop with more events; its moment moves on to the last of them."""
         new = Dataset.from_frames(events, self.catalogue)
         as_of, shift, late = self.as_of, 0.0, 0.0
@@ -84,7 +91,7 @@ class Shop:
             as_of = max(self.as_of, new.as_of)
             shift = (as_of - self.as_of).total_seconds() / SECONDS_PER_DAY
             late = (as_of - new.as_of).total_seconds() / SECONDS_PER_DAY
-        added = new.sound().histories(strengths)
+        added = new.sound().histories(strengths, value_exponent, self.value_means)
         fresh = new.users.stored.filter(pl.Series(self.users.join(new.users.stored) < 0))
         users = IdMap(pl.concat([self.users.stored, fresh]), self.users.codec)
         rows = users.join(new.users.stored)

@@ -163,7 +163,7 @@ def training_data(
         config: all settings.
         after: what happened next, to measure towers on while they learn; ``None`` for no measuring.
     """
-    histories = data.histories(config.event_strengths)
+    histories = data.histories(config.event_strengths, config.value_exponent)
     held_out = None
     if after is not None:
         weights = profile_weights(histories, config)
@@ -173,6 +173,7 @@ def training_data(
         data.catalogue,
         graph,
         text_columns=text_columns(data.roles),
+        attribute_columns=tuple(attributes(data.roles)),
         validate=held_out,
     )
 

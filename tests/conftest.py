@@ -166,7 +166,7 @@ def recommender(dataset: Dataset, tiny_encoder: Path) -> Recommender:
     settings = {
         "device": "cpu",
         "towers": {
-            "collaborative": {"embedding_dim": 8, "regularization": 1.0},
+            "collaborative": {"embedding_dim": 8},
             "graph": {"embedding_dim": 16, "steps": 30},
             "text": {
                 "encoder": str(tiny_encoder),

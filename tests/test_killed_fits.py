@@ -17,7 +17,7 @@ from hybridrec.learning.session import FitSession
 SETTINGS = """
 device: cpu
 towers:
-  collaborative: {embedding_dim: 8, regularization: 1.0}
+  collaborative: {embedding_dim: 8}
   graph: {embedding_dim: 16, steps: 30}
   text: null
 ranker: {epochs: 3}

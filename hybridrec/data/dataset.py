@@ -15,7 +15,7 @@ import polars as pl
 from hybridrec.data import features, privacy, splits
 from hybridrec.data.assembly import assembled
 from hybridrec.data.columns import Columns
-from hybridrec.data.histories import Histories, steps_before_last
+from hybridrec.data.histories import Histories, relative_values, steps_before_last, value_means
 from hybridrec.data.identifiers import IdCodec, IdMap
 from hybridrec.data.quality.ledger import Ledger
 from hybridrec.data.roles import catalogue_roles, checked_roles
@@ -341,11 +341,21 @@ class Dataset:
         """
         return catalogue_roles(self.catalogue, self.declared_roles)
 
-    def histories(self, strengths: Mapping[str, float] | None = None) -> Histories:
+    def histories(
+        self,
+        strengths: Mapping[str, float] | None = None,
+        value_exponent: float = 0.0,
+        means: Mapping[str, float] | None = None,
+    ) -> Histories:
         """Every user's events, oldest first.
 
         Args:
             strengths: what an event of each kind counts; kinds not named count 1.
+            value_exponent: how much an event's ``value`` counts, relative to the mean of its
+                kind: the strength is multiplied by ``(value / mean)^value_exponent``. 0 leaves
+                values out, 1 lets twice the amount or rating count twice. Events without a
+                value keep their strength; those of value 0 or less count nothing.
+            means: the mean value of each kind; those of these events when ``None``.
         """
         users = self.users.join(self.events[Columns.USER])
         items = self.items.join(self.events[Columns.ITEM])
@@ -363,6 +373,9 @@ class Dataset:
             kinds = self.events[Columns.EVENT].cast(pl.String)
             known = {str(kind): float(value) for kind, value in strengths.items()}
             strength = kinds.replace_strict(known, default=1.0).to_numpy().astype(np.float32)
+        if value_exponent and Columns.VALUE in self.events.columns:
+            means = value_means(self.events) if means is None else means
+            strength = strength * relative_values(self.events, means) ** np.float32(value_exponent)
         return Histories(
             indptr, items[order], ages, strength[order], len(self.items), self.as_of is not None
         )

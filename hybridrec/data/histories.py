@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 from scipy.sparse import csr_array
 
 from hybridrec.arrays import DoubleArray, FloatArray, IntArray
+from hybridrec.data.columns import Columns
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,20 @@ class Histories:
             self.timed,
         )
 
-    def weights(self, half_life: float | None = None, since: float | None = None) -> csr_array:
+    def weights(
+        self,
+        half_life: float | None = None,
+        since: float | None = None,
+        *,
+        half_life_events: float | None = None,
+    ) -> csr_array:
         """One weight for every (user, item) that met, repeats added up, older events decayed.
 
         Args:
             half_life: age at which an event counts half; ``None`` for no decay.
             since: leave out events older than this.
+            half_life_events: later events of the same user after which an event counts half,
+                whatever its age in days; ``None`` for no decay. Both decays multiply.
 
         Returns:
             ``(n_users, n_items)`` sparse float32, indices sorted, no zeros stored.
@@ -71,13 +82,15 @@ class Histories:
         values = self.strengths.astype(np.float64)
         if half_life is not None:
             values = values * np.exp2(-self.ages / half_life)
+        if half_life_events is not None:
+            values = values * np.exp2(-steps_before_last(self.indptr) / half_life_events)
         users, items = self.users, self.items
         if since is not None:
             recent = self.ages <= since
             values, users, items = values[recent], users[recent], items[recent]
         matrix = csr_array((values, (users, items)), shape=(self.n_users, self.n_items))
         matrix.sum_duplicates()
-        matrix.data = matrix.data.astype(np.float32)
+        matrix.data = np.minimum(matrix.data, np.finfo(np.float32).max).astype(np.float32)
         matrix.eliminate_zeros()
         return matrix
 
@@ -117,3 +130,51 @@ def steps_before_last(indptr: IntArray) -> DoubleArray:
     """
     ends = np.repeat(indptr[1:], np.diff(indptr))
     return (ends - np.arange(indptr[-1]) - 1).astype(np.float64)
+
+
+def value_means(events: pl.DataFrame) -> dict[str, float]:
+    """The mean ``value`` above 0 of each kind of event; of all where kinds are not told.
+
+    >>> events = pl.DataFrame({"event": ["rating", "rating", "view"], "value": [1.0, 3.0, None]})
+    >>> value_means(events)
+    {'rating': 2.0}
+    """
+    if Columns.VALUE not in events.columns:
+        return {}
+    positive = _with_kinds(events).filter(pl.col(Columns.VALUE) > 0)
+    # by the greatest of the kind first, so that no sum runs over
+    greatest = pl.col(Columns.VALUE).max()
+    means = positive.group_by("kind").agg((pl.col(Columns.VALUE) / greatest).mean() * greatest)
+    return {str(kind): float(mean) for kind, mean in means.sort("kind").iter_rows()}
+
+
+def relative_values(events: pl.DataFrame, means: Mapping[str, float]) -> FloatArray:
+    """Each event's ``value`` by the mean of its kind, ``(n_events,)``.
+
+    Events without a value get 1, those of 0 or less get 0.
+
+    Args:
+        events: a row an event.
+        means: as :func:`value_means` gives them.
+
+    >>> events = pl.DataFrame({"event": ["rating", "rating", "view"], "value": [1.0, 3.0, None]})
+    >>> relative_values(events, {"rating": 2.0}).tolist()
+    [0.5, 1.5, 1.0]
+    """
+    mean = pl.col("kind").replace_strict(means, default=None, return_dtype=pl.Float64)
+    relative = pl.col(Columns.VALUE).clip(lower_bound=0.0) / mean
+    return (
+        _with_kinds(events)
+        .select(relative.fill_null(1.0))
+        .to_series()
+        .to_numpy()
+        .astype(np.float32)
+    )
+
+
+def _with_kinds(events: pl.DataFrame) -> pl.DataFrame:
+    """The ``kind`` and finite ``value`` of every event."""
+    told = Columns.EVENT in events.columns
+    kind = pl.col(Columns.EVENT).cast(pl.String) if told else pl.lit("")
+    value = pl.col(Columns.VALUE).cast(pl.Float64)
+    return events.select(kind.fill_null("").alias("kind"), pl.when(value.is_finite()).then(value))

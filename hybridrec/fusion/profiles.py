@@ -15,10 +15,7 @@ from hybridrec.towers.base import Tower
 
 def profile_weights(histories: Histories, config: RecommenderConfig) -> dict[str, csr_array]:
     """The weighted histories of every profile, ``(n_users, n_items)`` each."""
-    return {
-        name: histories.weights(half_life(profile, histories))
-        for name, profile in profiles(config).items()
-    }
+    return {name: _weights(histories, profile) for name, profile in profiles(config).items()}
 
 
 def profiles(config: RecommenderConfig) -> dict[str, ProfileConfig]:
@@ -26,9 +23,10 @@ def profiles(config: RecommenderConfig) -> dict[str, ProfileConfig]:
     return {"long": config.long_profile, "short": config.short_profile}
 
 
-def half_life(profile: ProfileConfig, histories: Histories) -> float:
-    """The half-life in the unit of the ages: days, or events where there are no times."""
-    return profile.half_life_days if histories.timed else profile.half_life_events
+def _weights(histories: Histories, profile: ProfileConfig) -> csr_array:
+    if histories.timed and profile.half_life_days is not None:
+        return histories.weights(profile.half_life_days)
+    return histories.weights(half_life_events=profile.half_life_events)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ class TrainingData:
             long as was best when it last could tell.
         reference_embeddings: ``(n_items, dim)`` of a tower fitted before, from which hard
             negatives may be drawn.
+        attribute_columns: the catalogue's columns of brands, categories and the like.
     """
 
     histories: Histories
@@ -42,6 +43,7 @@ class TrainingData:
     text_columns: tuple[str, ...] = Columns.TEXT
     validate: Validator | None = None
     reference_embeddings: FloatArray | None = None
+    attribute_columns: tuple[str, ...] = ()
 
 
 class Validator(Protocol):
@@ -155,9 +157,9 @@ class HistoryMeanTower(Tower):
 
 def mean_weights(weights: csr_array) -> csr_array:
     """Weights turned into shares of a mean: logarithms that sum to 1 in every row not empty."""
-    logs = weights.astype(np.float32)
+    logs = weights.astype(np.float64)  # of weights long decayed, the inverse is no float32
     logs.data = np.log1p(logs.data)
     totals = np.asarray(logs.sum(axis=1)).ravel()
     scale = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
     logs.data *= np.repeat(scale, np.diff(logs.indptr))  # a product would reorder the indices
-    return logs
+    return logs.astype(np.float32)

@@ -73,6 +73,30 @@ def test_weights_add_repeats_and_decay_by_half_lives() -> None:
     )
 
 
+def test_weights_decay_by_the_later_events_of_the_user_too() -> None:
+    """The first user met x 2 days ago, two events back, and z yesterday and just now."""
+    histories = dataset(BY_HAND).histories()
+
+    np.testing.assert_allclose(
+        histories.weights(half_life_events=1.0).toarray(), [[0.25, 0, 1.5], [1, 0, 0]]
+    )
+    np.testing.assert_allclose(
+        histories.weights(half_life=1.0, half_life_events=1.0).toarray(),
+        [[2**-4, 0, 1.25], [2**-4, 0, 0]],
+    )
+    untimed = dataset(BY_HAND, timed=False).histories()
+    np.testing.assert_allclose(
+        untimed.weights(half_life_events=3.0).toarray(), untimed.weights(3.0).toarray()
+    )
+
+
+def test_weights_are_finite_however_strong_the_events() -> None:
+    histories = dataset(BY_HAND).histories({"p": 3e38})
+
+    assert np.isfinite(histories.weights().data).all()
+    assert histories.weights().data.max() > 3e38
+
+
 def test_weights_leave_out_what_is_older_than_asked() -> None:
     histories = dataset(BY_HAND).histories()
 
@@ -85,6 +109,29 @@ def test_strengths_multiply_the_weights_and_zero_leaves_out() -> None:
     strong = data.histories({"v": 0.25}).weights()
     np.testing.assert_allclose(strong.toarray(), [[0.25, 0, 2], [1, 0, 0]])
     assert data.histories({"v": 0.0}).weights().nnz == 2
+
+
+def test_values_count_by_the_mean_of_their_kind() -> None:
+    values = {"r": [1.0, 3.0, 0.0, -4.0], "p": [10.0, 30.0, None, float("nan")]}
+    rows = [("u", f"{kind}{n}", kind, v) for kind in values for n, v in enumerate(values[kind])]
+    events = pl.DataFrame(rows, schema=["user_id", "item_id", "event", "value"], orient="row")
+    data = Dataset.from_frames(events)
+
+    plain = data.histories({"p": 2.0})
+    whole = data.histories({"p": 2.0}, value_exponent=1.0)
+    root = data.histories({"p": 2.0}, value_exponent=0.5)
+
+    assert plain.strengths.tolist() == [1, 1, 1, 1, 2, 2, 2, 2]
+    assert whole.strengths.tolist() == [0.5, 1.5, 0, 0, 1, 3, 2, 2]
+    np.testing.assert_allclose(root.strengths[:2], np.sqrt([0.5, 1.5]), rtol=1e-6)
+
+
+def test_values_without_kinds_and_kinds_without_values_can_count() -> None:
+    events = pl.DataFrame({"user_id": ["a"] * 2, "item_id": ["x", "y"], "value": [1e308, 1e308]})
+    assert Dataset.from_frames(events).histories(value_exponent=1.0).strengths.tolist() == [1, 1]
+
+    events = events.drop("value")
+    assert Dataset.from_frames(events).histories(value_exponent=1.0).strengths.tolist() == [1, 1]
 
 
 def test_kinds_that_are_not_named_or_missing_count_one() -> None:

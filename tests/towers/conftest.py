@@ -22,7 +22,13 @@ def new_tower(tiny_encoder: Path) -> Callable[[str], Tower]:
 
     def made(kind: str) -> Tower:
         if kind == "collaborative":
-            config = CollaborativeConfig(embedding_dim=8, iterations=15, regularization=1.0)
+            config = CollaborativeConfig(
+                embedding_dim=8,
+                iterations=15,
+                regularization=1.0,
+                regularization_exponent=0.0,
+                unobserved_weight=1.0,
+            )
             return CollaborativeTower(config, seed=3, device="cpu")
         if kind == "graph":
             settings = GraphConfig(embedding_dim=16, steps=40, learning_rate=0.02)

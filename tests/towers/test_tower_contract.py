@@ -72,10 +72,8 @@ def test_attributions_are_in_the_order_of_the_history(tower: Tower, weights: csr
     items = np.array([5, 0, 40])
     if tower.name == "collaborative":
         factors = tower.item_embeddings.astype(np.float64)
-        confidence = np.zeros(factors.shape[0])
-        confidence[history.indices] = 4.0 * np.log1p(history.data)  # alpha log(1 + weight)
-        extra = np.where(confidence > 0, confidence - 1, 0)
-        system = factors.T @ factors + factors.T @ (extra[:, None] * factors) + np.eye(8)
+        confidence = np.log2(1 + history.toarray()[0])
+        system = factors.T @ factors + factors.T @ (confidence[:, None] * factors) + np.eye(8)
         part_of_item = confidence[:, None] * factors @ np.linalg.solve(system, factors[items].T)
     else:
         past = tower.history_embeddings  # type: ignore[attr-defined]
