@@ -2,59 +2,51 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import torch
-from scipy.sparse import csr_array
 from torch import Tensor
 
-from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray, NamedArrays
-from hybridrec.data.histories import Histories
+from hybridrec.arrays import DoubleArray, FloatArray, IntArray, NamedArrays
 from hybridrec.devices import resolve_device
+from hybridrec.learning.loop import Validation, learn
 from hybridrec.learning.schedules import warmup_cosine
 from hybridrec.learning.session import FitSession
-from hybridrec.progress import track
-from hybridrec.towers.base import (
-    HistoryMeanTower,
-    TrainingData,
-    mean_weights,
+from hybridrec.towers.base import HistoryMeanTower, TrainingData
+from hybridrec.towers.graph.adjacency import Adjacency, Messages, inverse_root
+from hybridrec.towers.graph.collaborative_graph import (
+    CollaborativeGraph,
+    entity_keys,
+    relation_labels,
 )
 from hybridrec.towers.graph.config import GraphConfig
-from hybridrec.towers.graph.propagation import (
-    LAYER_GAIN,
-    RelationalLightGCN,
-    multiply,
-    normalised_adjacency,
-    sparse_tensor,
-)
+from hybridrec.towers.graph.encoders import FAMILIES, Encoder
+from hybridrec.towers.graph.evidence import log_lifts
+from hybridrec.towers.graph.identities import keys_as_arrays, keys_from_arrays, places_of
+from hybridrec.towers.graph.model import GraphModel
+from hybridrec.towers.graph.moments import hidden_moments, next_moments
+from hybridrec.towers.graph.training import Trainer
 from kg import KnowledgeGraph
 
-MOMENT_SHARES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
-"""Training moments lie where these shares of all events are still to come."""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A past moment to learn from: what users had done by then, and did next."""
-
-    users: IntArray
-    profiles: csr_array
-    targets: csr_array
+FASTER = 10.0
+"""A handful of shares and scales for the whole graph may move faster than embeddings."""
+SMALLEST_GRADIENT = 1e-3
+"""Adam's epsilon for these: shares of relations with a handful of edges hear noise alone."""
+OF_RELATIONS = ("relation_logits", "rarity", "queries", "gates")
+"""Parameters with a row for each relation."""
 
 
 class GraphTower(HistoryMeanTower):
-    """Item embeddings by light propagation over users, items and entities.
+    """Item embeddings by a graph neural network over users, items and entities.
 
     A user is the mean of the items in the history, so unseen users fold in without training. The
-    embeddings learn to tell, at several past moments, what each user chose next, by a softmax over
-    items. Items without any event keep no embedding of their own: theirs is what their catalogue
-    edges bring. The last coordinate of an item embedding is the item's bias.
+    embeddings learn to tell what each user chose next, by a softmax over items. Items without any
+    event have no embedding of their own: theirs is what their catalogue edges bring. The last
+    coordinate of an item embedding is the item's bias.
     """
 
     name: ClassVar[str] = "graph"
@@ -64,64 +56,70 @@ class GraphTower(HistoryMeanTower):
         self.config = config
         self.seed = seed
         self.device = resolve_device(device)
-        self._learned: NamedArrays | None = None
-        self._entity_states: FloatArray | None = None
-        self._degrees: DoubleArray | None = None
+        self._learned: NamedArrays = {}
+        self._keys = pl.Series("key", [], dtype=pl.String)
         self.relation_weights: dict[str, float] = {}
         """The share of each relation in what a propagation step passes on; they sum to 1."""
 
     def fit(self, data: TrainingData, session: FitSession | None = None) -> Self:
-        """Learns embeddings; fitted before on the same items and entities, it goes on from them."""
-        histories, graph = data.histories, data.graph
-        n_items = histories.n_items
-        n_entities = graph.n_entities if graph is not None else n_items
-        half_life = self.config.half_life_days if histories.timed else None
+        """Learns embeddings; fitted before, it goes on from them.
+
+        Items, entities and relations are recognised by their keys and names; those that are new
+        start afresh.
+
+        Raises:
+            NotEnoughMemoryError: a step would not fit into memory.
+            DivergedError: the loss is no longer a number.
+        """
+        session = session or FitSession("graph tower")
+        histories, config = data.histories, self.config
+        half_life = config.half_life_days if histories.timed else None
         weights = histories.weights(half_life)
-        relations, edges = _edges(weights, graph, n_entities)
-        n_nodes = n_entities + histories.n_users
-        adjacencies = [normalised_adjacency(*edge, n_nodes) for edge in edges]
-        sparse = [sparse_tensor(matrix, self.device) for matrix, _ in adjacencies]
-
-        met = torch.zeros(n_nodes)
-        met[torch.from_numpy(np.unique(weights.indices)).long()] = 1.0
-        met[n_items:n_entities] = 1.0
-        popularity = np.log1p(np.bincount(weights.indices, minlength=n_items))
-        generator = torch.Generator().manual_seed(self.seed)
-        model = RelationalLightGCN(
-            met,
-            len(relations),
-            torch.from_numpy(popularity).float(),
-            self.config.embedding_dim,
-            self.config.layers,
-            generator,
-        )
-        steps = self.config.steps
-        if self._resume(model, n_entities):
-            steps = max(1, steps // 2)
-        self._train(model.to(self.device), sparse, _moments(histories, half_life), steps)
-
+        graph = CollaborativeGraph.of(weights, data.catalogue, data.graph, config.hops)
+        popularity = np.log1p(np.bincount(weights.indices, minlength=graph.n_items))
+        # entities that nothing else shares need a signature only where it is learned
+        free = graph.shared | config.learn_embeddings
+        free[: graph.n_items] = config.free_items & (popularity > 0)
+        encoder = self._new_encoder(len(graph.relations), graph)
+        encoder.private = not config.learn_embeddings
         with torch.no_grad():
-            states = model.layer_states(sparse)
-            items = model.combined(states)[:n_items] * model.scale.abs().sqrt()
-            embeddings = torch.cat([items, model.bias[:, None]], dim=1)
-        self._item_embeddings = embeddings.cpu().numpy()
-        kept = torch.stack([state[:n_entities] for state in states[:-1]])
-        self._entity_states = kept.cpu().numpy()
-        self._degrees = np.stack([degrees[:n_entities] for _, degrees in adjacencies])
-        shares = model.relation_weights.detach().cpu().tolist()
-        self.relation_weights = dict(zip(relations, shares, strict=True))
-        self._learned = {
-            "embedding": model.embedding.detach()[:n_entities].cpu().numpy(),
-            "relation_logits": model.relation_logits.detach().cpu().numpy(),
-            "layer_logits": model.layer_logits.detach().cpu().numpy(),
-            "scale": model.scale.detach().cpu().numpy(),
-        }
+            encoder.relation_logits.copy_(torch.from_numpy(log_lifts(graph, weights)))
+        model = GraphModel(
+            encoder,
+            free,
+            graph.n_users,
+            popularity,
+            self.seed,
+            learn_embeddings=config.learn_embeddings,
+        )
+        self._resume(model, graph)
+        model.to(self.device)
+
+        moments_of = hidden_moments if config.targets == "hidden" else next_moments
+        moments = [moment for moment in moments_of(histories, half_life) if moment.users.size]
+        trainer = Trainer(model, graph, weights, moments, config, self.seed, self.device)
+        steps = config.steps
+        if data.validate is None and "best_steps" in self._learned:
+            steps = int(self._learned["best_steps"])
+        best = steps
+        if moments and steps:
+            best = self._train(trainer, data, steps, session)
+        self._take(trainer, best)
         return self
+
+    def _new_encoder(self, n_relations: int, graph: CollaborativeGraph) -> Encoder:
+        config = self.config
+        family = FAMILIES[config.family]
+        return family(n_relations, config.embedding_dim, config.layers, normalise=config.normalise)
 
     @property
     def history_embeddings(self) -> FloatArray:
-        """Item embeddings with 1 for the bias, so that a mean of them asks for one bias."""
+        """What each item brings to a user vector: itself, all users' taste, and 1 for the bias.
+
+        Shares of a history sum to 1, so that a user asks for taste and bias once.
+        """
         embeddings = self.item_embeddings.copy()
+        embeddings[:, :-1] += self._learned["taste"]
         embeddings[:, -1] = 1.0
         return embeddings
 
@@ -130,43 +128,36 @@ class GraphTower(HistoryMeanTower):
     ) -> FloatArray:
         """Embeddings of new items from their catalogue edges; see :meth:`Tower.embed_items`.
 
-        The propagation is that of the fit, one step from each layer's states of the entities.
+        The propagation is that of the fit, one step from each layer's states of what they touch.
         """
         width = self.item_embeddings.shape[1]
         embeddings = np.zeros((catalogue.height, width), dtype=np.float32)
-        if graph is None or self._entity_states is None or self._degrees is None:
+        if graph is None:
             return embeddings
-        assert self._learned is not None
-        known = self._entity_states.shape[1]
-        row_of = np.full(graph.n_entities, -1, dtype=np.int64)
-        row_of[entities] = np.arange(entities.size)
-        edges, kinds = graph.edge_index()
-        step = csr_array((entities.size, known))
-        for place, (name, share) in enumerate(self.relation_weights.items()):
-            of_name = np.array([label == name for label in relation_labels(graph)])[kinds]
-            heads, tails = edges[:, of_name]
-            wanted = (row_of[heads] >= 0) & (tails < known)
-            rows, tails = row_of[heads[wanted]], tails[wanted]
-            own = np.bincount(rows, minlength=entities.size)[rows]
-            value = share / np.sqrt(own * np.maximum(self._degrees[place, tails], 1.0))
-            step = step + csr_array((value, (rows, tails)), shape=step.shape)
-        logits = torch.from_numpy(self._learned["layer_logits"])
-        shares = torch.softmax(logits, 0).numpy()
-        gain = LAYER_GAIN * np.sqrt(np.abs(self._learned["scale"]))
-        for share, state in zip(shares[1:], self._entity_states, strict=True):
-            embeddings[:, :-1] += gain * share * (step @ state)
+        degrees = self._learned["degrees"]
+        messages = self._messages_to(graph, entities, degrees)
+        if messages.targets.size == 0:
+            return embeddings
+        adjacency = Adjacency.of(messages, entities.size, degrees, torch.device("cpu"))
+        encoder = self._learned_encoder()
+        with torch.no_grad():
+            known = torch.from_numpy(self._learned["states"])
+            states = [torch.zeros(entities.size, width - 1)]
+            states += [
+                encoder.step(layer, known[layer], adjacency) for layer in range(known.shape[0])
+            ]
+            embedded = encoder.combined(states).numpy()
+        embeddings[:, :-1] = (
+            np.sqrt(np.abs(self._learned["scale"]) * self.config.sharpness) * embedded
+        )
         return embeddings
 
     def state(self) -> NamedArrays:
-        """Embeddings, and the entity states that embed new items."""
+        """Embeddings, what was learned, and the states that embed new items."""
         arrays: NamedArrays = {"item_embeddings": self.item_embeddings}
-        assert self._learned is not None
         arrays |= {f"learned.{name}": value for name, value in self._learned.items()}
-        assert self._entity_states is not None
-        assert self._degrees is not None
-        arrays["entity_states"] = self._entity_states
-        arrays["degrees"] = self._degrees
-        # the rows of degrees are in this order, which named arrays do not keep
+        arrays |= keys_as_arrays(self._keys)
+        # rows of relations are in this order, which named arrays do not keep
         for place, (name, weight) in enumerate(self.relation_weights.items()):
             arrays[f"relation.{name}"] = np.array([place, weight], dtype=np.float64)
         return arrays
@@ -174,13 +165,12 @@ class GraphTower(HistoryMeanTower):
     def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
         """Takes on a saved :meth:`state`."""
         self._item_embeddings = np.asarray(arrays["item_embeddings"])
-        self._entity_states = np.asarray(arrays["entity_states"])
-        self._degrees = np.asarray(arrays["degrees"])
         self._learned = {
             name.removeprefix("learned."): np.asarray(value)
             for name, value in arrays.items()
             if name.startswith("learned.")
         }
+        self._keys = keys_from_arrays(arrays)
         named = [(name, value) for name, value in arrays.items() if name.startswith("relation.")]
         self.relation_weights = {
             name.removeprefix("relation."): float(value[1])
@@ -188,142 +178,131 @@ class GraphTower(HistoryMeanTower):
         }
         return self
 
-    def _resume(self, model: RelationalLightGCN, n_entities: int) -> bool:
-        """Puts what an earlier fit learned into the model, where its shape is the same."""
-        learned = self._learned
-        if learned is None or learned["embedding"].shape[0] != n_entities:
-            return False
-        if learned["relation_logits"].shape[0] != model.relation_logits.shape[0]:
-            return False
+    def _train(self, trainer: Trainer, data: TrainingData, steps: int, session: FitSession) -> int:
+        """Takes the steps; returns after how many the model was best."""
+        model, config = trainer.model, self.config
+        rate = config.learning_rate
+        optimizer = torch.optim.AdamW(
+            [
+                {
+                    "params": model.few(),
+                    "lr": FASTER * rate,
+                    "weight_decay": 0.0,
+                    "eps": SMALLEST_GRADIENT,
+                },
+                {"params": model.many(), "lr": rate, "weight_decay": config.weight_decay},
+            ]
+        )
+        validation = None
+        if data.validate is not None:
+            validate = data.validate
+
+            def measure() -> float:
+                self._publish(trainer)
+                return validate(self)
+
+            validation = Validation(
+                measure, config.evaluate_every, config.patience, validate.metric
+            )
+        return learn(
+            trainer.loss,
+            dict(model.named_parameters()),
+            optimizer,
+            warmup_cosine(optimizer, steps),
+            steps,
+            session,
+            validation,
+        )
+
+    def _publish(self, trainer: Trainer) -> list[Tensor]:
+        """Sets the item embeddings to those of the model; returns the states of every layer."""
+        model = trainer.model
         with torch.no_grad():
-            model.embedding[:n_entities] = torch.from_numpy(learned["embedding"])
-            for name in ("relation_logits", "layer_logits", "scale"):
-                getattr(model, name).copy_(torch.from_numpy(learned[name]))
-        return True
+            states = model.encoder.layer_states(model.first_states(), trainer.adjacency)
+            items = model.encoder.combined([state[: trainer.graph.n_items] for state in states])
+            # a score is scale · user · item, and taste · item
+            half = (model.scale.abs() * self.config.sharpness).sqrt()
+            embeddings = torch.cat([items * half, model.biases[:, None]], dim=1)
+            taste = model.taste / half
+        self._item_embeddings = embeddings.cpu().numpy()
+        self._learned["taste"] = taste.cpu().numpy()
+        return states
 
-    def _train(
-        self,
-        model: RelationalLightGCN,
-        adjacencies: list[Tensor],
-        moments: list[Moment],
-        steps: int,
-    ) -> None:
-        random = np.random.default_rng(self.seed)
-        rate = self.config.learning_rate
-        # a handful of shares and scales for the whole graph may move faster than embeddings
-        few = [model.relation_logits, model.layer_logits, model.scale]
-        many = [model.embedding, model.bias]
-        optimizer = torch.optim.Adam(
-            [{"params": few, "lr": 10 * rate}, {"params": many, "lr": rate}]
+    def _take(self, trainer: Trainer, best_steps: int) -> None:
+        """Keeps all that is needed to score, to embed new items and to go on."""
+        graph, model = trainer.graph, trainer.model
+        states = self._publish(trainer)
+        learned = {
+            name.removeprefix("encoder."): value.detach().cpu().numpy()
+            for name, value in model.named_parameters()
+        }
+        learned["taste_start"] = learned.pop("taste")
+        learned["taste"] = self._learned["taste"]
+        kept = torch.stack([state[: graph.n_free] for state in states[:-1]])
+        learned["states"] = kept.cpu().numpy()
+        learned["degrees"] = graph.degrees[:, : graph.n_free]
+        learned["best_steps"] = np.array(best_steps)
+        self._learned, self._keys = learned, graph.keys
+        with torch.no_grad():
+            shares = model.encoder.relation_shares(states[0], trainer.adjacency).cpu().tolist()
+        self.relation_weights = dict(zip(graph.relations, shares, strict=True))
+
+    def _resume(self, model: GraphModel, graph: CollaborativeGraph) -> None:
+        """Puts what an earlier fit learned into the model, wherever it is about the same things."""
+        learned = self._learned
+        if not learned or learned["embedding"].shape[1] != model.embedding.shape[1]:
+            return
+        before = list(self.relation_weights)
+        old = places_of(graph.keys, self._keys)
+        items = old[: graph.n_items]
+        items = np.where(items < learned["bias"].shape[0], items, -1)
+        relations = places_of(pl.Series(graph.relations), pl.Series(before, dtype=pl.String))
+        rows = {"embedding": old, "bias": items} | dict.fromkeys(OF_RELATIONS, relations)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                name = name.removeprefix("encoder.")
+                source = learned.get("taste_start" if name == "taste" else name)
+                if source is None or (name == "embedding" and not parameter.requires_grad):
+                    continue  # signatures are drawn anew: what is shared may have changed
+                value = torch.from_numpy(np.array(source))
+                if name in rows:
+                    found = rows[name]
+                    known = torch.from_numpy(np.flatnonzero(found >= 0))
+                    parameter[known] = value[torch.from_numpy(found[found >= 0])]
+                elif value.shape == parameter.shape:
+                    parameter.copy_(value)
+
+    def _learned_encoder(self) -> Encoder:
+        """The encoder as it was learned, on the CPU."""
+        family = FAMILIES[self.config.family]
+        width = self._learned["embedding"].shape[1]
+        layers = self._learned["layer_logits"].size - 1
+        encoder = family(len(self.relation_weights), width, layers, normalise=self.config.normalise)
+        encoder.private = not self.config.learn_embeddings
+        names = [name for name, _ in encoder.named_parameters()]
+        encoder.load_state_dict({name: torch.from_numpy(self._learned[name]) for name in names})
+        return encoder
+
+    def _messages_to(
+        self, graph: KnowledgeGraph, entities: IntArray, degrees: DoubleArray
+    ) -> Messages:
+        """What known items and entities send to new items."""
+        row_of = np.full(graph.n_entities, -1, dtype=np.int64)
+        row_of[entities] = np.arange(entities.size)
+        (heads, tails), kinds = graph.edge_index()
+        targets, sources = np.concatenate([heads, tails]), np.concatenate([tails, heads])
+        kinds = np.tile(kinds, 2)
+        place_of = places_of(
+            pl.Series(relation_labels(graph)), pl.Series(list(self.relation_weights))
         )
-        schedule = warmup_cosine(optimizer, steps)
-        for step in track(range(steps), "graph tower", steps):
-            moment = moments[step % len(moments)]
-            size = min(self.config.batch_size, moment.users.size)
-            users = random.choice(moment.users, size, replace=False)
-            loss = self._loss(model, adjacencies, moment, users, random)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-
-    def _loss(
-        self,
-        model: RelationalLightGCN,
-        adjacencies: list[Tensor],
-        moment: Moment,
-        users: IntArray,
-        random: np.random.Generator,
-    ) -> Tensor:
-        """Softmax cross-entropy of what each user chose next, from half of the history."""
-        items = model.combined(model.layer_states(adjacencies))[: model.bias.shape[0]]
-        profiles = csr_array(moment.profiles[users])
-        profiles.data = profiles.data * (random.random(profiles.nnz) >= self.config.history_dropout)
-        profiles = mean_weights(profiles)
-        vectors = multiply(
-            sparse_tensor(profiles, self.device),
-            items,
-            sparse_tensor(csr_array(profiles.T), self.device),
-        )
-        targets = moment.targets[users].tocoo()
-        columns = targets.col.astype(np.int64)
-        bias: Tensor = model.bias
-        if bias.shape[0] > self.config.negatives:
-            sampled = random.choice(bias.shape[0], self.config.negatives, replace=False)
-            classes = np.union1d(sampled, columns)
-            columns = np.searchsorted(classes, columns)
-            chosen = torch.from_numpy(classes).to(self.device)
-            items, bias = items[chosen], bias[chosen]
-        scores = model.scale.abs() * vectors @ items.T + bias
-        log_odds = torch.log_softmax(scores, dim=1)
-        rows = torch.from_numpy(targets.row.astype(np.int64)).to(self.device)
-        picked = log_odds[rows, torch.from_numpy(columns).to(self.device)]
-        share = torch.from_numpy(targets.data.astype(np.float32)).to(self.device)
-        return -(picked * share).sum() / users.size
-
-
-def relation_labels(graph: KnowledgeGraph) -> list[str]:
-    """The name of each relation; with its types where several of one name join different ones."""
-    counts = Counter(relation.name for relation in graph.relations)
-    return [
-        relation.name
-        if counts[relation.name] == 1
-        else f"{relation.name} ({relation.head_type} → {relation.tail_type})"
-        for relation in graph.relations
-    ]
-
-
-def _edges(
-    weights: csr_array, graph: KnowledgeGraph | None, n_entities: int
-) -> tuple[list[str], list[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
-    """Names of the relations, and for each its heads, tails and weights over all nodes."""
-    met = weights.tocoo()
-    interactions = (met.col.astype(np.int64), met.row + n_entities, np.log1p(met.data))
-    if graph is None:
-        return ["met by"], [interactions]
-    edges, kinds = graph.edge_index()
-    facts = [
-        (edges[0, kinds == kind], edges[1, kinds == kind], np.ones(np.count_nonzero(kinds == kind)))
-        for kind in range(len(graph.relations))
-    ]
-    return ["met by", *relation_labels(graph)], [interactions, *facts]
-
-
-def _moments(histories: Histories, half_life: float | None) -> list[Moment]:
-    """Past moments with what users had done by then (weights) and did next (shares of a user).
-
-    Where events are too few for that, one moment at the end: the history foretells itself.
-    """
-    cuts = np.unique(np.quantile(histories.ages, MOMENT_SHARES))
-    horizons = np.diff(np.concatenate([[0.0 if histories.timed else -1.0], cuts]))
-    moments = []
-    for cut, horizon in zip(cuts, horizons, strict=True):
-        before, after = histories.ages > cut, histories.ages <= cut
-        after &= histories.ages > cut - horizon
-        moments.append(_moment(histories, before, after, cut, half_life))
-    everything = np.ones(histories.items.size, dtype=bool)
-    return [moment for moment in moments if moment.users.size] or [
-        _moment(histories, everything, everything, 0.0, half_life)
-    ]
-
-
-def _moment(
-    histories: Histories,
-    before: BoolArray,
-    after: BoolArray,
-    cut: float,
-    half_life: float | None,
-) -> Moment:
-    shape = (histories.n_users, histories.n_items)
-    users, items = histories.users, histories.items
-    decay = np.exp2(-(histories.ages - cut) / half_life) if half_life else np.ones(items.size)
-    weights = (histories.strengths * decay)[before].astype(np.float32)
-    profiles = csr_array((weights, (users[before], items[before])), shape=shape)
-    profiles.sum_duplicates()
-    targets = csr_array((np.ones(after.sum()), (users[after], items[after])), shape=shape)
-    targets.sum_duplicates()
-    targets.data[:] = 1.0
-    chosen = np.diff(targets.indptr)
-    targets.data /= np.repeat(np.maximum(chosen, 1), chosen)
-    ready = np.flatnonzero((chosen > 0) & (np.diff(profiles.indptr) > 0))
-    return Moment(ready, profiles, targets)
+        touching = np.flatnonzero((row_of[targets] >= 0) & (place_of[kinds] >= 0))
+        touched = entity_keys(graph).gather(sources[touching])
+        nodes = places_of(touched, self._keys)
+        known = nodes >= 0
+        rows, nodes = row_of[targets[touching][known]], nodes[known]
+        kinds = place_of[kinds[touching][known]]
+        own = np.zeros((degrees.shape[0], entities.size))
+        np.add.at(own, (kinds, rows), 1.0)
+        values = inverse_root(own)[kinds, rows]
+        values = values * inverse_root(np.maximum(degrees[kinds, nodes], 1.0))
+        return Messages(rows, nodes, kinds, np.ones(rows.size), values)

@@ -155,27 +155,15 @@ def test_without_a_graph_it_learns_from_interactions_alone(
     assert scores[own].mean() > scores[~own].mean()
 
 
-def test_a_softmax_over_a_sample_of_items_learns_too(
-    training_data: TrainingData, new_tower: Callable[[str], Tower], make_shop: Callable[..., Any]
+def test_a_history_asks_once_for_the_bias_and_for_what_is_to_the_taste_of_all(
+    tower: GraphTower,
 ) -> None:
-    tower = new_tower("graph")
-    assert isinstance(tower, GraphTower)
-    sampled = GraphTower(
-        tower.config.model_copy(update={"negatives": 24, "steps": 15}), seed=3, device="cpu"
-    )
-    sampled.fit(training_data)
-
-    scores = sampled.fold_in(training_data.histories.weights()) @ sampled.item_embeddings.T
-    shop = make_shop()
-    own = shop.cluster_of_user[:, None] == shop.cluster_of_item[None, :]
-    assert scores[own].mean() > scores[~own].mean()
-
-
-def test_the_bias_is_the_last_coordinate_and_asked_for_once(tower: GraphTower) -> None:
     history = tower.history_embeddings
+    taste = history[:, :-1] - tower.item_embeddings[:, :-1]
 
     np.testing.assert_array_equal(history[:, -1], 1.0)
-    np.testing.assert_array_equal(history[:, :-1], tower.item_embeddings[:, :-1])
+    np.testing.assert_allclose(taste, np.tile(taste[0], (taste.shape[0], 1)), atol=1e-6)
+    assert np.abs(taste[0]).max() > 0
 
 
 def test_a_popular_item_has_a_greater_bias(tower: GraphTower, cold: TrainingData) -> None:
