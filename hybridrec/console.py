@@ -163,7 +163,7 @@ def print_doctor() -> None:
     from threadpoolctl import threadpool_info
 
     from hybridrec.errors import ConfigError
-    from hybridrec.towers.text.encoder import MINILM, resolve_encoder
+    from hybridrec.towers.text.loading import MINILM, resolve_encoder
 
     table = Table(title="hybridrec doctor", title_justify="left", show_header=False)
     table.add_row("python", f"{platform.python_version()} on {platform.platform()}")

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hybridrec.arrays import IntArray
 from hybridrec.data.texts import PART_SEPARATOR
 from hybridrec.towers.text.config import TextAugmentationConfig
 
@@ -77,6 +78,29 @@ def text_variants(
     text = PART_SEPARATOR.join(parts)
     random = np.random.default_rng([seed, zlib.crc32(text.encode())])
     return [_variant(parts, settings, synonyms, random) for _ in range(settings.variants)]
+
+
+def text_versions(paired: IntArray, altered: list[list[str]], n_texts: int) -> IntArray:
+    """What may be drawn for each text: itself, or an altered copy where there are some.
+
+    Args:
+        paired: the texts with altered copies.
+        altered: their copies, equally many of each.
+        n_texts: how many texts there are; their copies are numbered from there.
+
+    Returns:
+        ``(n_texts, 1 + copies)`` numbers of texts and copies.
+
+    >>> text_versions(np.array([0, 2]), [["a", "b"], ["c", "d"]], n_texts=3)
+    array([[0, 3, 4],
+           [1, 1, 1],
+           [2, 5, 6]])
+    """
+    n_copies = len(altered[0]) if altered else 0
+    versions = np.repeat(np.arange(n_texts)[:, None], 1 + n_copies, axis=1)
+    copies = n_texts + np.arange(paired.size * n_copies)
+    versions[paired, 1:] = copies.reshape(paired.size, n_copies)
+    return versions
 
 
 def some_of(texts: Sequence[str], dropout: float, random: np.random.Generator) -> list[str]:

