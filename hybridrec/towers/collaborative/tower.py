@@ -62,11 +62,10 @@ class CollaborativeTower(Tower):
         session = session or FitSession(f"{self.name} tower")
         confidences = self.training_confidences(data.histories)
         warm = self._warm_start(confidences)
-        start = self._first_factors(confidences) if warm is None else warm
         self.regularization = self.config.regularization or self._derived(confidences)
-        alternation = Alternation(
-            confidences, start.shape[1], self.objective, self._solving, self.device
-        )
+        dim = self.config.embedding_dim if warm is None else warm.shape[1]
+        alternation = Alternation(confidences, dim, self.objective, self._solving, self.device)
+        start = self._first_factors(confidences) if warm is None else warm
         limit = self.config.iterations
         if data.validate is None and warm is not None:
             limit = min(self.best_sweeps or limit, self.config.warm_iterations)
