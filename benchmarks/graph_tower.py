@@ -14,38 +14,41 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
 from benchmarks import markdown
+from benchmarks.graph_questions import (
+    TEST_DAYS,
+    Question,
+    Scorer,
+    book_crossing,
+    journey,
+    met,
+    warm_journey,
+)
+from benchmarks.graph_transformer import TransformerTower
 from benchmarks.machine import describe, peak_memory_gb
 from hybridrec import Dataset
-from hybridrec.arrays import BoolArray, DoubleArray
-from hybridrec.evaluation.metrics import Estimate, per_user
+from hybridrec.arrays import DoubleArray
+from hybridrec.evaluation.metrics import Estimate
 from hybridrec.learning.session import FitSession
 from hybridrec.progress import show_progress
 from hybridrec.towers.base import Tower, TrainingData
-from hybridrec.towers.graph.config import GraphConfig
+from hybridrec.towers.graph.config import Family, GraphConfig
 from hybridrec.towers.graph.tower import GraphTower
 from hybridrec.training import build_graph
 
-if TYPE_CHECKING:
-    from hybridrec.towers.graph.encoders import Encoder
-
-TEST_DAYS = 28
-WARM_USERS = 5
 LONG_HALF_LIFE, SHORT_HALF_LIFE = 120.0, 14.0
-BLOCK_USERS = 256
 LEVELS_APART = " > "
 CATEGORY_LEVELS = {"department": 1, "category": 2, "type": 3}
 """Depths of a path of categories."""
-CONFIGURATIONS_TRIED = 32
-"""On validation, before the test was opened; see docs/graph-tower.md."""
+CONFIGURATIONS_TRIED = 90
+"""About, on validation; see docs/graph-tower.md."""
 
 BOOK_CROSSING = GraphConfig(
     embedding_dim=2048,
@@ -71,75 +74,25 @@ COLD_ITEMS = GraphConfig(
     batch_size=64,
 )
 """Settings for items never bought, chosen 28 days before the test."""
-BUDGET = GraphConfig(
-    embedding_dim=64,
-    layers=2,
+BOOK_BUDGET = GraphConfig(
+    embedding_dim=32,
+    layers=1,
     hops=1,
     free_items=False,
     normalise=True,
     sharpness=4.0,
     targets="hidden",
-    steps=20,
+    steps=8,
 )
-"""The same for every family."""
-
-Scorer = Callable[[np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Question:
-    """Users, what they met afterwards, and what is not to be ranked.
-
-    Args:
-        relevant: ``(n_users, n_items)`` bool, sparse.
-        excluded: the same for items not to be ranked.
-        candidates: ``(n_items,)`` items that are ranked at all.
-    """
-
-    relevant: csr_array
-    excluded: csr_array | None
-    candidates: BoolArray
-
-    def measured(self, scorer: Scorer, metrics: tuple[str, ...], k: int) -> dict[str, DoubleArray]:
-        """Metrics of every user; ties at random.
-
-        Args:
-            scorer: gives ``(n, n_items)`` scores of user rows.
-            metrics: such as ``recall@10``.
-            k: the largest cut-off.
-        """
-        random = np.random.default_rng(0)
-        asked = np.flatnonzero(np.diff(self.relevant.indptr))
-        values: dict[str, list[DoubleArray]] = {metric: [] for metric in metrics}
-        for users in np.array_split(asked, -(-asked.size // BLOCK_USERS)):
-            scores = np.array(scorer(users), dtype=np.float32)
-            if self.excluded is not None:
-                scores[self.excluded[users].toarray()] = -np.inf
-            order = random.permutation(np.flatnonzero(self.candidates))
-            shuffled = scores[:, order]
-            best = np.argpartition(-shuffled, k, axis=1)[:, :k]
-            ranks = np.argsort(-np.take_along_axis(shuffled, best, axis=1), axis=1, kind="stable")
-            top = order[np.take_along_axis(best, ranks, axis=1)]
-            relevant = self.relevant[users].toarray()
-            hits = np.take_along_axis(relevant, top, axis=1)
-            for metric in metrics:
-                values[metric].append(per_user(metric, hits, relevant.sum(axis=1)))
-        return {metric: np.concatenate(parts) for metric, parts in values.items()}
-
-
-class TransformerTower(GraphTower):
-    """The graph tower with a heterogeneous graph transformer (Hu et al., WWW 2020) in it.
-
-    Compared and left out: see docs/graph-tower.md.
-    """
-
-    def _new_encoder(self, n_relations: int, graph: Any) -> Encoder:
-        from benchmarks.graph_transformer import TransformerEncoder
-
-        config = self.config
-        return TransformerEncoder(
-            graph, config.embedding_dim, config.layers, normalise=config.normalise
-        )
+"""The same for every family on book-crossing."""
+JOURNEY_BUDGET = GraphConfig(embedding_dim=32, layers=1, steps=20)
+"""The same for every family on Complete Journey."""
+FAMILY_SEEDS = 2
+FAMILIES: Mapping[str, tuple[type[GraphTower], Family]] = {
+    "light": (GraphTower, "light"),
+    "attention": (GraphTower, "attention"),
+    "heterogeneous transformer": (TransformerTower, "light"),
+}
 
 
 def main() -> None:
@@ -156,7 +109,7 @@ def main() -> None:
         parts.append(f"## {name}\n\n{SECTIONS[name](arguments.data, arguments.seed)}\n")
         print(parts[-1], flush=True)
     parts.append(
-        f"- mean ± standard error over users; {CONFIGURATIONS_TRIED} configurations tried on "
+        f"- mean ± standard error over users; about {CONFIGURATIONS_TRIED} configurations tried on "
         f"validation\n- peak memory {peak_memory_gb():.1f} GB; {describe(arguments.seed)}\n"
     )
     print(parts[-1])
@@ -165,17 +118,38 @@ def main() -> None:
 
 
 def families(folder: Path | None, seed: int) -> str:
-    """Every family on the validation part of book-crossing, with equal budgets."""
-    train, question = book_crossing(folder, ("train",), "valid")
-    rows = []
-    towers: Mapping[str, tuple[type[GraphTower], GraphConfig]] = {
-        "light": (GraphTower, BUDGET),
-        "attention": (GraphTower, BUDGET.model_copy(update={"family": "attention"})),
-        "heterogeneous transformer": (TransformerTower, BUDGET),
-    }
-    for name, (tower, config) in towers.items():
-        rows.append([name, *fitted_row(tower(config, seed), train, question)])
-    return _budget(BUDGET) + markdown.table(["family", "recall@10", "mrr@10", "seconds"], rows)
+    """Every family on validation with equal budgets, each from several seeds."""
+    books, book_question = book_crossing(folder, ("train",), "valid")
+    journey_train, questions = warm_journey(folder)
+    tables = []
+    for name, train, question, metrics, budget in (
+        ("book-crossing, validation", books, book_question, BOOKS, BOOK_BUDGET),
+        (
+            "Complete Journey, validation, new",
+            journey_train,
+            questions["new"],
+            WARM,
+            JOURNEY_BUDGET,
+        ),
+    ):
+        training, weights = _training(train), train.histories().weights(LONG_HALF_LIFE)
+        rows = []
+        for family, (tower_type, family_name) in FAMILIES.items():
+            config = budget.model_copy(update={"family": family_name})
+            values: dict[str, list[DoubleArray]] = {metric: [] for metric in metrics}
+            started = time.perf_counter()
+            for number in range(FAMILY_SEEDS):
+                tower = tower_type(config, seed + number).fit(training, FitSession("graph tower"))
+                found = question.measured(_scorer(tower, weights), metrics, 10)
+                for metric in metrics:
+                    values[metric].append(found[metric])
+            seconds = (time.perf_counter() - started) / FAMILY_SEEDS
+            rows.append([family, *(_over_seeds(values[m]) for m in metrics), f"{seconds:.0f}"])
+            print(name, *rows[-1], sep=", ", flush=True)
+        header = ["family", *metrics, "seconds a seed"]
+        tables.append(f"### {name}\n\n{_budget(budget)}{markdown.table(header, rows)}")
+    tables.append(f"Means of {FAMILY_SEEDS} seeds; in brackets the least and the largest of them.")
+    return "\n\n".join(tables)
 
 
 def book_crossing_test(folder: Path | None, seed: int) -> str:
@@ -194,18 +168,6 @@ def book_crossing_test(folder: Path | None, seed: int) -> str:
     )
 
 
-def book_crossing(
-    folder: Path | None, fitted: tuple[str, ...], asked: str
-) -> tuple[Dataset, Question]:
-    """Some parts to fit on, and one to ask about; what was met in the former is not ranked."""
-    data = Dataset.load("book-crossing", data_dir=folder)
-    train = replace(data, events=data.events.filter(pl.col("part").is_in(fitted)))
-    test = data.events.filter(pl.col("part") == asked)
-    histories = train.histories()
-    everything = np.ones(histories.n_items, dtype=bool)
-    return train, Question(_met(train, test), csr_array(histories.weights() > 0), everything)
-
-
 def shuffled_tails(triples: pl.DataFrame | None, seed: int) -> pl.DataFrame:
     """The triples with every tail put into the place of another."""
     assert triples is not None
@@ -217,15 +179,12 @@ def shuffled_tails(triples: pl.DataFrame | None, seed: int) -> pl.DataFrame:
 
 def cold_items(folder: Path | None, seed: int) -> str:
     """Items of Complete Journey that nobody bought before the test."""
-    train, test = _journey(folder).split_by_time(test_days=TEST_DAYS)
+    train, test = journey(folder).split_by_time(test_days=TEST_DAYS)
     histories = train.histories()
     cold = np.bincount(histories.items, minlength=histories.n_items) == 0
-    relevant = csr_array(_met(train, test.events).multiply(cold[None, :]))
+    relevant = csr_array(met(train, test.events).multiply(cold[None, :]))
     relevant.eliminate_zeros()
     question = Question(relevant, None, cold)
-    started = time.perf_counter()
-    tower = GraphTower(COLD_ITEMS, seed).fit(_training(train), FitSession("graph tower"))
-    seconds = time.perf_counter() - started
     weights = histories.weights(LONG_HALF_LIFE)
     models: dict[str, Scorer] = {"chance": _same_for_all(np.zeros(histories.n_items))}
     bought = np.bincount(histories.items, histories.strengths, histories.n_items)
@@ -240,31 +199,34 @@ def cold_items(folder: Path | None, seed: int) -> str:
         models[f"purchases of its {name}"] = _same_for_all(total.to_numpy())
         models[f"purchases an item of its {name}"] = _same_for_all(each.to_numpy())
     models["the user's purchases of its type"] = _own(train, weights)
-    models["graph tower"] = lambda users: tower.fold_in(weights[users]) @ tower.item_embeddings.T
+    training = _training(train)
+    seconds = {}
+    for name, config in {"signatures": COLD_ITEMS, "default settings": GraphConfig()}.items():
+        name = f"graph tower, {name}"
+        started = time.perf_counter()
+        tower = GraphTower(config, seed).fit(training, FitSession("graph tower"))
+        seconds[name] = f"{time.perf_counter() - started:.0f}"
+        models[name] = _scorer(tower, weights)
     rows = [
-        [name, _written(question.measured(model, ("recall@50",), 50)["recall@50"])]
+        [
+            name,
+            _written(question.measured(model, ("recall@50",), 50)["recall@50"]),
+            seconds.get(name, ""),
+        ]
         for name, model in models.items()
     ]
     users = np.count_nonzero(np.diff(relevant.indptr))
     return (
-        _budget(COLD_ITEMS)
-        + f"{np.count_nonzero(cold):,} cold items, {users:,} users, fitted in {seconds:.0f} s\n\n"
-        + markdown.table(["model", "recall@50"], rows)
+        f"Signatures, {_budget(COLD_ITEMS)}"
+        f"{np.count_nonzero(cold):,} cold items, {users:,} users\n\n"
+        + markdown.table(["model", "recall@50", "seconds"], rows)
     )
 
 
 def warm_items(folder: Path | None, seed: int) -> str:
     """The warm questions of Complete Journey, 28 days before the test."""
-    train, _ = _journey(folder).split_by_time(test_days=TEST_DAYS)
-    train, test = train.split_by_time(test_days=TEST_DAYS)
-    train = train.keep_items(min_users=WARM_USERS)
+    train, questions = warm_journey(folder)
     histories = train.histories()
-    relevant, before = _met(train, test.events), csr_array(histories.weights() > 0)
-    new = csr_array(relevant > relevant.multiply(before))
-    new.eliminate_zeros()
-    everything = np.ones(histories.n_items, dtype=bool)
-    questions = {"all": Question(relevant, None, everything)}
-    questions["new"] = Question(new, before, everything)
     rows = []
     for family in ("light", "attention"):
         config = GraphConfig(family=family)
@@ -301,19 +263,6 @@ def _training(train: Dataset) -> TrainingData:
     return TrainingData(train.histories(), train.catalogue, build_graph(train))
 
 
-def _journey(folder: Path | None) -> Dataset:
-    return Dataset.load("complete-journey", data_dir=folder)
-
-
-def _met(train: Dataset, events: pl.DataFrame | Dataset) -> csr_array:
-    frame = events.events if isinstance(events, Dataset) else events
-    users, items = train.users.join(frame["user_id"]), train.items.join(frame["item_id"])
-    known = (users >= 0) & (items >= 0)
-    shape = (len(train.users), len(train.items))
-    met = csr_array((np.ones(known.sum()), (users[known], items[known])), shape=shape)
-    return csr_array(met > 0)
-
-
 def _own(train: Dataset, weights: csr_array) -> Scorer:
     codes = train.catalogue["category"].cast(pl.String).fill_null("").rank("dense").to_numpy() - 1
     members = csr_array((np.ones(codes.size), (np.arange(codes.size), codes.astype(np.int64))))
@@ -324,6 +273,12 @@ def _own(train: Dataset, weights: csr_array) -> Scorer:
 def _written(values: DoubleArray) -> str:
     estimate = Estimate.of(values)
     return f"{estimate.value:.4f} ± {estimate.standard_error:.4f}"
+
+
+def _over_seeds(values: list[DoubleArray]) -> str:
+    """The mean over seeds, its standard error over users, and how far the seeds lie apart."""
+    means = [float(one.mean()) for one in values]
+    return f"{_written(np.mean(values, axis=0))} ({min(means):.4f} to {max(means):.4f})"
 
 
 def _budget(config: GraphConfig) -> str:

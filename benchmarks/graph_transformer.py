@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.nn import HGTConv
 
 from hybridrec.towers.graph.adjacency import Adjacency
 from hybridrec.towers.graph.collaborative_graph import CollaborativeGraph
 from hybridrec.towers.graph.encoders import Encoder
+from hybridrec.towers.graph.tower import GraphTower
 
 HEADS = 4
 TYPES = ("item", "entity", "user")
@@ -35,7 +36,7 @@ class TransformerEncoder(Encoder):
         ends = (torch.from_numpy(whole.sources), torch.from_numpy(whole.targets))
         self.edges = self._typed(*ends, kinds)
         metadata = (list(TYPES), list(self.edges))
-        self.convs = torch.nn.ModuleList(HGTConv(dim, dim, metadata, HEADS) for _ in range(layers))
+        self.convs = nn.ModuleList(HGTConv(dim, dim, metadata, HEADS) for _ in range(layers))
 
     def step(
         self, layer: int, states: Tensor, adjacency: Adjacency, kept: Tensor | None = None
@@ -51,6 +52,11 @@ class TransformerEncoder(Encoder):
         zeros = {name: torch.zeros_like(part) for name, part in parts.items()}
         return torch.cat([found.get(name) if found.get(name) is not None else zeros[name]
                           for name in TYPES])  # fmt: skip
+
+    @property
+    def matrices(self) -> list[nn.Parameter]:
+        """See :attr:`Encoder.matrices`."""
+        return list(self.convs.parameters())
 
     def relation_shares(self, states: Tensor, adjacency: Adjacency) -> Tensor:
         """Equal; it has no shares to tell."""
@@ -72,3 +78,16 @@ class TransformerEncoder(Encoder):
             pairs = pairs - self.bounds[[start, to]][:, None]
             edges[TYPES[start], f"relation {kind}", TYPES[to]] = pairs
         return edges
+
+
+class TransformerTower(GraphTower):
+    """The graph tower with a heterogeneous graph transformer (Hu et al., WWW 2020) in it.
+
+    Compared and left out: see docs/graph-tower.md.
+    """
+
+    def _new_encoder(self, n_relations: int, graph: CollaborativeGraph) -> Encoder:
+        config = self.config
+        return TransformerEncoder(
+            graph, config.embedding_dim, config.layers, normalise=config.normalise
+        )

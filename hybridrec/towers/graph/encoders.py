@@ -42,6 +42,11 @@ class Encoder(MessagePassing, ABC):  # type: ignore[misc]
         self.relation_logits = nn.Parameter(torch.zeros(n_relations))
         self.layer_logits = nn.Parameter(torch.zeros(layers + 1))
 
+    @property
+    def matrices(self) -> list[nn.Parameter]:
+        """Parameters too many to learn faster than embeddings."""
+        return []
+
     @abstractmethod
     def step(
         self, layer: int, states: Tensor, adjacency: Adjacency, kept: Tensor | None = None

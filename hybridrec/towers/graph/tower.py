@@ -27,9 +27,9 @@ from hybridrec.towers.graph.config import GraphConfig
 from hybridrec.towers.graph.encoders import FAMILIES, Encoder
 from hybridrec.towers.graph.evidence import log_lifts
 from hybridrec.towers.graph.identities import keys_as_arrays, keys_from_arrays, places_of
-from hybridrec.towers.graph.model import GraphModel
+from hybridrec.towers.graph.model import GraphModel, unmet_embeddings
 from hybridrec.towers.graph.moments import hidden_moments, next_moments
-from hybridrec.towers.graph.training import Trainer
+from hybridrec.towers.graph.training import Trainer, wants_sampling
 from kg import KnowledgeGraph
 
 FASTER = 10.0
@@ -76,6 +76,7 @@ class GraphTower(HistoryMeanTower):
         half_life = config.half_life_days if histories.timed else None
         weights = histories.weights(half_life)
         graph = CollaborativeGraph.of(weights, data.catalogue, data.graph, config.hops)
+        sampled = wants_sampling(graph, config, self.device)
         popularity = np.log1p(np.bincount(weights.indices, minlength=graph.n_items))
         # entities that nothing else shares need a signature only where it is learned
         free = graph.shared | config.learn_embeddings
@@ -97,7 +98,7 @@ class GraphTower(HistoryMeanTower):
 
         moments_of = hidden_moments if config.targets == "hidden" else next_moments
         moments = [moment for moment in moments_of(histories, half_life) if moment.users.size]
-        trainer = Trainer(model, graph, weights, moments, config, self.seed, self.device)
+        trainer = Trainer(model, graph, weights, moments, config, self.seed, self.device, sampled)
         steps = config.steps
         if data.validate is None and "best_steps" in self._learned:
             steps = int(self._learned["best_steps"])
@@ -147,10 +148,8 @@ class GraphTower(HistoryMeanTower):
                 encoder.step(layer, known[layer], adjacency) for layer in range(known.shape[0])
             ]
             embedded = encoder.combined(states).numpy()
-        embeddings[:, :-1] = (
-            np.sqrt(np.abs(self._learned["scale"]) * self.config.sharpness) * embedded
-        )
-        return embeddings
+        half = np.sqrt(np.abs(self._learned["scale"]) * self.config.sharpness)
+        return unmet_embeddings(half * embedded, self._learned["taste"], self._learned["length"])
 
     def state(self) -> NamedArrays:
         """Embeddings, what was learned, and the states that embed new items."""
@@ -222,10 +221,16 @@ class GraphTower(HistoryMeanTower):
             items = model.encoder.combined([state[: trainer.graph.n_items] for state in states])
             # a score is scale · user · item, and taste · item
             half = (model.scale.abs() * self.config.sharpness).sqrt()
-            embeddings = torch.cat([items * half, model.biases[:, None]], dim=1)
+            embeddings = torch.cat([items * half, model.biases[:, None]], dim=1).cpu().numpy()
+            own = model.free[: trainer.graph.n_items, 0].cpu().numpy() > 0
+            unmet = model.popularity.cpu().numpy() == 0
             taste = model.taste / half
-        self._item_embeddings = embeddings.cpu().numpy()
         self._learned["taste"] = taste.cpu().numpy()
+        lengths = np.linalg.norm(embeddings[own, :-1], axis=1)
+        length = np.array(np.median(lengths) if own.any() else 0.0)
+        self._learned["length"] = length
+        embeddings[unmet] = unmet_embeddings(embeddings[unmet, :-1], self._learned["taste"], length)
+        self._item_embeddings = embeddings
         return states
 
     def _take(self, trainer: Trainer, best_steps: int) -> None:
@@ -237,7 +242,7 @@ class GraphTower(HistoryMeanTower):
             for name, value in model.named_parameters()
         }
         learned["taste_start"] = learned.pop("taste")
-        learned["taste"] = self._learned["taste"]
+        learned |= {name: self._learned[name] for name in ("taste", "length")}
         kept = torch.stack([state[: graph.n_free] for state in states[:-1]])
         learned["states"] = kept.cpu().numpy()
         learned["degrees"] = graph.degrees[:, : graph.n_free]

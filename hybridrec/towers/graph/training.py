@@ -50,6 +50,7 @@ class Trainer:
         config: settings.
         seed: of all that is drawn.
         device: where.
+        sampled: whether steps see sampled neighbours instead of the whole graph.
     """
 
     model: GraphModel
@@ -59,6 +60,7 @@ class Trainer:
     config: GraphConfig
     seed: int
     device: torch.device
+    sampled: bool
 
     @cached_property
     def adjacency(self) -> Adjacency:
@@ -72,27 +74,6 @@ class Trainer:
         graph, config = self.graph, self.config
         sizes = (graph.n_nodes, len(graph.relations), config.neighbours, config.layers)
         return RelationalNeighbourSampler(graph.messages, *sizes)
-
-    @cached_property
-    def sampled(self) -> bool:
-        """Whether steps see sampled neighbours.
-
-        Raises:
-            NotEnoughMemoryError: neither way fits.
-        """
-        config, graph = self.config, self.graph
-        whole, sampled = estimated_bytes(graph, config), estimated_bytes(graph, config, True)
-        fits = whole <= available_memory(self.device)
-        use = config.sampling == "always" or (config.sampling == "auto" and not fits)
-        require_memory(
-            sampled if use else whole,
-            self.device,
-            "a step of the graph tower",
-            f"lower towers.graph.embedding_dim ({config.embedding_dim}), negatives "
-            f"({config.negatives}) or batch_size ({config.batch_size})"
-            + ("" if use else ", or set towers.graph.sampling to always"),
-        )
-        return use
 
     def loss(self, step: int) -> Tensor:
         """The loss of a step; all that is random is drawn from its number."""
@@ -162,6 +143,26 @@ class Trainer:
         first = model.first_states(nodes, hidden)
         states = model.encoder.layer_states(first, adjacency, kept[nodes])
         return model.encoder.combined([state[: items.size] for state in states])
+
+
+def wants_sampling(graph: CollaborativeGraph, config: GraphConfig, device: torch.device) -> bool:
+    """Whether steps should see sampled neighbours instead of the whole graph.
+
+    Raises:
+        NotEnoughMemoryError: a step would not fit into memory the way the settings ask for.
+    """
+    whole, sampled = estimated_bytes(graph, config), estimated_bytes(graph, config, True)
+    fits = whole <= available_memory(device)
+    use = config.sampling == "always" or (config.sampling == "auto" and not fits)
+    require_memory(
+        sampled if use else whole,
+        device,
+        "a step of the graph tower",
+        f"lower towers.graph.embedding_dim ({config.embedding_dim}), negatives "
+        f"({config.negatives}) or batch_size ({config.batch_size})"
+        + ("" if use else ", or set towers.graph.sampling to always"),
+    )
+    return use
 
 
 def estimated_bytes(graph: CollaborativeGraph, config: GraphConfig, sampled: bool = False) -> float:

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from hybridrec.data import Dataset
-from hybridrec.towers.base import Tower, TrainingData
+from hybridrec.towers.base import Tower, TrainingData, mean_weights
+from hybridrec.towers.graph.model import UNMET_SHARE
 from hybridrec.towers.graph.tower import GraphTower
 from kg import KnowledgeGraph
 
@@ -60,10 +61,25 @@ def test_embed_items_gives_what_the_fit_gives_an_item_without_events(
 
     embedded = tower.embed_items(cold.catalogue[64:], cold.graph, entities)
 
-    np.testing.assert_allclose(
-        embedded[:, :-1], tower.item_embeddings[64:, :-1], rtol=1e-3, atol=1e-4
-    )
-    assert not embedded[:, -1].any()
+    np.testing.assert_allclose(embedded, tower.item_embeddings[64:], rtol=1e-3, atol=1e-4)
+
+
+def test_items_without_events_score_by_likeness_alone(
+    tower: GraphTower, cold: TrainingData
+) -> None:
+    weights = cold.histories.weights()
+    likeness = mean_weights(weights) @ tower.item_embeddings[:, :-1]
+    scores = tower.fold_in(weights) @ tower.item_embeddings.T
+    expected = likeness @ tower.item_embeddings[:, :-1].T
+
+    np.testing.assert_allclose(scores[:, 64:], expected[:, 64:], rtol=1e-3, atol=1e-4)
+    assert np.abs(scores[:, :64] - expected[:, :64]).max() > 0.1
+
+
+def test_items_without_events_are_all_of_one_length(tower: GraphTower) -> None:
+    lengths = np.linalg.norm(tower.item_embeddings[:, :-1], axis=1)
+
+    np.testing.assert_allclose(lengths[64:], UNMET_SHARE * np.median(lengths[:64]), rtol=1e-4)
 
 
 def test_a_new_item_is_embedded_as_its_twin_that_was_there(
