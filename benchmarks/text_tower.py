@@ -1,6 +1,8 @@
 """The text tower from text alone: frozen and fine-tuned encoders, cold items, precision, widths.
 
-    python -m benchmarks.text_tower --data DIR
+    python -m benchmarks.text_tower --data DIR [--only warm cold precision widths]
+
+Each part's table takes the place of its former one in ``benchmarks/results/text-tower.md``.
 
 Amazon Beauty, on validation unless ``--test`` is given. ``warm``: leave one out, all items ranked,
 the history excluded. ``cold``: what users with a history bought of the last 10 % of the items by
@@ -18,6 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
@@ -34,6 +37,7 @@ from hybridrec.evaluation.metrics import Estimate
 from hybridrec.evaluation.validation import HeldOut
 from hybridrec.towers.base import HistoryMeanTower, Tower, TrainingData
 from hybridrec.towers.text.config import TextConfig
+from hybridrec.towers.text.template import ItemTexts
 from hybridrec.towers.text.tower import TextTower
 
 SECTIONS = ("warm", "cold", "precision", "widths")
@@ -41,8 +45,7 @@ PROFILES: dict[str, float | None] = {"whole": None, "recent": 14.0}
 WARM_METRIC, COLD_METRIC = "recall@10", "recall@50"
 COLD_SHARE = 0.1
 WIDTHS = (384, 256, 128, 64, 32)
-TITLES = "{texts}"
-PRECISION_REPEATS = 3
+RESULTS = Path(__file__).parent / "results" / "text-tower.md"
 
 
 @dataclass(frozen=True)
@@ -141,32 +144,43 @@ def main() -> None:
     """Measures what is asked for, prints and writes the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, help="folder of the sets; else HYBRIDREC_DATA")
-    parser.add_argument("--section", choices=SECTIONS, nargs="+", default=list(SECTIONS))
+    parser.add_argument("--only", choices=SECTIONS, nargs="+", default=list(SECTIONS))
     parser.add_argument("--test", action="store_true", help="open the test")
     parser.add_argument("--config", type=Path, help="settings of the tower in YAML")
     parser.add_argument("--steps", type=int, help="other than the settings', to try the script")
+    parser.add_argument("--cache", type=Path, help="folder of the frozen encoder's embeddings")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--save-table", type=Path, help="Markdown file to write")
+    parser.add_argument("--save-table", type=Path, default=RESULTS, help="Markdown file to write")
     arguments = parser.parse_args()
     config = TextConfig() if arguments.config is None else TextConfig.from_yaml(arguments.config)
     if arguments.steps is not None:
         config = config.model_copy(update={"steps": arguments.steps})
     data = Dataset.load("amazon-beauty", data_dir=arguments.data)
-    measure = Measure(config, arguments.seed)
-    made: list[str] = []
-    for section in arguments.section:
+    with TemporaryDirectory() as folder:
+        measure = Measure(config, arguments.seed, str(arguments.cache or folder))
+        _write(measure, data, arguments)
+
+
+def _write(measure: Measure, data: Dataset, arguments: argparse.Namespace) -> None:
+    """Prints and keeps the table of every part that is asked for."""
+    for section in arguments.only:
         question = cold(data, arguments.test) if section == "cold" else warm(data, arguments.test)
-        title = f"### {section}, {'test' if arguments.test else 'validation'}"
-        body = getattr(measure, section)(question)
-        made += [title, "", body, ""]
-        print("\n".join(made[-4:]), flush=True)
-    made.append(
-        f"- peak memory {peak_memory_gb():.2f} GB; {torch.get_num_threads()} threads\n"
-        f"- settings: {config.model_dump(mode='json')}\n- {describe(arguments.seed)}\n"
-    )
-    print(made[-1])
-    if arguments.save_table:
-        arguments.save_table.write_text("\n".join(made), encoding="utf-8")
+        title = f"{section}, {'test' if arguments.test else 'validation'}"
+        body = (
+            f"{getattr(measure, section)(question)}\n\n"
+            f"- peak memory {peak_memory_gb():.2f} GB; {torch.get_num_threads()} threads\n"
+            f"- settings: {measure.config.model_dump(mode='json')}\n- {describe(arguments.seed)}"
+        )
+        print(f"### {title}\n\n{body}\n", flush=True)
+        _put(arguments.save_table, title, body)
+
+
+def _put(file: Path, title: str, body: str) -> None:
+    """Writes one part of a file of results, in place of the part of that title if there is one."""
+    before, *parts = file.read_text(encoding="utf-8").split("### ") if file.exists() else [""]
+    parts = [part.strip() for part in parts if not part.startswith(f"{title}\n")]
+    written = [before.strip(), *(f"### {part}" for part in [*parts, f"{title}\n\n{body}"])]
+    file.write_text("\n\n".join(part for part in written if part) + "\n", encoding="utf-8")
 
 
 def warm(data: Dataset, test: bool) -> Question:
@@ -220,13 +234,15 @@ class Measure:
     Args:
         config: the tower's settings.
         seed: of everything random.
+        cache: a folder for what the encoder says as it comes, which several parts ask for.
     """
 
     config: TextConfig
     seed: int
+    cache: str
 
     def warm(self, question: Question) -> str:
-        """Frozen and fine-tuned encoders, from titles alone and from the template's text."""
+        """Frozen and fine-tuned encoders."""
         rows = [*self._frozen(question), *self._tuned(question, all_tunings=True)]
         return _table(question.metric, rows, reference="frozen, centred")
 
@@ -238,70 +254,64 @@ class Measure:
 
     def precision(self, question: Question) -> str:
         """The encoder in fewer bits: seconds for the catalogue, and what it costs."""
-        towers = {
-            name: self._new(steps=0, whitening=0.0, precision=name)
-            for name in ("float32", "bfloat16", "int8")
-        }
-        seconds: dict[str, list[float]] = {name: [] for name in towers}
-        for tower in towers.values():
-            tower.fit(question.data())
-        texts = sorted(set(question.train.catalogue[Columns.TITLE].drop_nulls().to_list()))
-        for _ in range(PRECISION_REPEATS):
-            for name, tower in towers.items():
-                started = time.perf_counter()
-                tower.encoder.encode(texts[::4])
-                seconds[name].append(time.perf_counter() - started)
-        exact = question.per_user(towers["float32"]).mean()
-        slow = min(seconds["float32"])
-        rows = []
-        for name, tower in towers.items():
-            values, least = question.per_user(tower), min(seconds[name])
-            change = values.mean() / exact - 1
-            rows.append([name, round(least, 2), round(slow / least, 2), _written(values),
-                         f"{change:+.2%}"])  # fmt: skip
-        note = f"seconds: {len(texts[::4]):,} titles, the least of {PRECISION_REPEATS} turns"
+        found: dict[str, tuple[float, np.ndarray]] = {}
+        for name in ("float32", "bfloat16", "int8"):
+            tower = self._new(steps=0, whitening=0.0, lexical=False, precision=name)
+            texts = self._texts(tower, question)
+            tower.encoder.encode(texts[:100])  # loads and quantises it
+            started = time.perf_counter()
+            encoded = tower.encoder.encode(texts)
+            seconds = time.perf_counter() - started
+            found[name] = seconds, question.per_user(Given(_centred(encoded)))
+        slow, exact = found["float32"]
+        rows = [
+            [name, round(seconds, 1), round(slow / seconds, 2), _written(values),
+             f"{values.mean() / exact.mean() - 1:+.2%}"]
+            for name, (seconds, values) in found.items()
+        ]  # fmt: skip
         header = ["precision", "seconds", "times faster", question.metric, "change"]
+        note = f"the frozen encoder, centred; seconds for all {len(question.train.items):,} texts"
         return f"{markdown.table(header, rows)}\n\n{note}"
 
     def widths(self, question: Question) -> str:
         """Fewer dimensions: cut after learning, and learnt nested (Matryoshka)."""
-        plain = self._new().fit(question.data())
-        nested = self._new(matryoshka_dims=WIDTHS[1:]).fit(question.data())
+        towers = [
+            self._new(tuning="none", matryoshka_dims=nested).fit(question.data())
+            for nested in ((), WIDTHS[1:])
+        ]
         rows = []
         for width in WIDTHS:
             cells = []
-            for tower in (plain, nested):
-                cut = tower.item_embeddings[:, :width]
-                norms = np.linalg.norm(cut, axis=1, keepdims=True)
-                cells.append(_written(question.per_user(Given(cut / np.maximum(norms, 1e-6)))))
+            for tower in towers:
+                cut = _unit(tower.item_embeddings[:, :width])
+                asked = Given(cut, tower.projection.histories_of(cut))
+                cells.append(_written(question.per_user(asked)))
             rows.append([width, *cells])
-        return markdown.table(["dimensions", "cut", "learnt nested"], rows)
+        table = markdown.table(["dimensions", "cut", "learnt nested"], rows)
+        return f"{table}\n\n{question.metric}; the projection learnt, the encoder as it is"
 
     def _frozen(self, question: Question) -> Iterable[Row]:
         """The encoder as it comes, in every form that could be shipped."""
-        for name, template in (("titles, ", TITLES), ("", self.config.template)):
-            tower = self._new(steps=0, whitening=0.0, template=template)
-            started = time.perf_counter()
-            tower.fit(question.data())
-            seconds = time.perf_counter() - started
-            texts = [text or " " for text in tower.reader.of(question.train.catalogue)]
-            encoded = tower.encode(texts)
-            yield Row(f"{name}frozen, plain", question.per_user(Given(encoded)), seconds)
-            yield Row(f"{name}frozen, centred", question.per_user(tower), seconds)
-            for whitening in (0.5, 1.0):
-                tower = self._new(steps=0, whitening=whitening, template=template)
-                tower.projection.start(encoded)
-                whitened = Given(tower.projection.apply_to(encoded))
-                yield Row(
-                    f"{name}frozen, whitened {whitening:g}", question.per_user(whitened), seconds
-                )
+        started = time.perf_counter()
+        tower = self._new(steps=0, cache_dir=self.cache).fit(question.data())
+        seconds = time.perf_counter() - started
+        whitened = question.per_user(tower)
+        encoded = tower.encode(self._texts(tower, question))[:, : tower.encoder.dim]
+        yield Row("frozen, plain", question.per_user(Given(encoded)))
+        yield Row("frozen, centred", question.per_user(Given(_centred(encoded))))
+        yield Row("frozen, whitened, with words' vectors", whitened, seconds)
+
+    def _texts(self, tower: TextTower, question: Question) -> list[str]:
+        data = question.data()
+        reader = ItemTexts(tower.config.template, data.text_columns, data.attribute_columns)
+        return [text or " " for text in reader.of(data.catalogue)]
 
     def _tuned(self, question: Question, *, all_tunings: bool) -> Iterable[Row]:
         """What fine-tuning makes of it."""
-        chosen: dict[str, dict[str, object]] = {"fine-tuned, full": {"tuning": "full"}}
+        chosen = {"fine-tuned, full": {"tuning": "full"}}
         if all_tunings:
-            chosen["fine-tuned, LoRA"] = {"tuning": "lora"}
-            chosen["projection alone"] = {"tuning": "none"}
+            chosen |= {"fine-tuned, LoRA": {"tuning": "lora"}}
+            chosen |= {"projection alone": {"tuning": "none"}}
         for name, settings in chosen.items():
             tower = self._new(**settings)
             started = time.perf_counter()
@@ -364,6 +374,15 @@ def _table(metric: str, rows: list[Row], reference: str) -> str:
     header = ["model", metric, f"× {reference}", "lead", "learnt", "seconds"]
     users = f"{base.size:,} users; lead in standard errors of the paired difference"
     return f"{markdown.table(header, body)}\n\n{users}"
+
+
+def _unit(embeddings: FloatArray) -> FloatArray:
+    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return np.asarray(embeddings / np.maximum(norms, 1e-6), dtype=np.float32)
+
+
+def _centred(embeddings: FloatArray) -> FloatArray:
+    return _unit(embeddings - embeddings.mean(axis=0))
 
 
 def _written(values: np.ndarray) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
@@ -45,15 +45,21 @@ class TextAugmentationConfig(Settings):
 class LoraConfig(Settings):
     """Low-rank adapters (Hu et al., ICLR 2022), trained instead of the layers they are put into."""
 
-    rank: int = Field(8, ge=1)
+    rank: int = Field(4, ge=1)
     """Of every adapter: a layer with ``n`` inputs and ``m`` outputs trains ``rank · (n + m)``
     numbers instead of ``n · m``."""
-    alpha: int = Field(16, ge=1)
+    alpha: int = Field(8, ge=1)
     """An adapter's output is scaled by ``alpha / rank``."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Chance that an adapter's input is left out while learning."""
-    projection_rank: int = Field(32, ge=1)
-    """Rank of the adapter of the projection behind the encoder."""
+    projection_rank: int = Field(40, ge=1)
+    """Rank of each of the two adapters behind the encoder: of the projection, and of what items
+    bring to user vectors."""
+
+
+PROJECTION_SHARE: Final = 0.75
+"""Of the steps, the first ones, which train the projection alone: they cost little, and the encoder
+then learns what a linear map cannot."""
 
 
 class TextConfig(Settings):
@@ -80,12 +86,9 @@ class TextConfig(Settings):
     objective: Objective = "history"
     """``history``: from the items a user met before, tell the next one. ``pairs``: from one item,
     tell another that users met close to it."""
-    steps: int = Field(160, ge=0)
+    steps: int = Field(80, ge=0)
     """Most gradient steps of a first fit. Where fits are validated, they end sooner, and a refit
     takes as many as were best; else a refit takes half as many."""
-    projection_steps: int = Field(80, ge=0)
-    """The first of them, which train the projection alone: they cost little, and the encoder then
-    learns what a linear map cannot."""
     batch_size: int = Field(512, ge=2)
     """Users or pairs a step."""
     encoded_examples: int = Field(128, ge=2)
@@ -100,7 +103,7 @@ class TextConfig(Settings):
     popularity_correction: float = Field(0.0, ge=0, le=1)
     """0 learns what is chosen, popular things first; 1 what is chosen more than its popularity
     alone explains."""
-    learning_rate: float = Field(3e-5, gt=0)
+    learning_rate: float = Field(1e-4, gt=0)
     """Of the encoder's layers."""
     adapter_learning_rate: float = Field(1e-3, gt=0)
     """Of low-rank adapters and of the projection behind the encoder."""
@@ -130,7 +133,7 @@ class TextConfig(Settings):
     """… and at least this often, over all users."""
     augmentation: TextAugmentationConfig | None = None
     """Altered copies of the texts to fine-tune on as well; null for none."""
-    validate_every: int = Field(20, ge=1)
+    validate_every: int = Field(10, ge=1)
     """Gradient steps between two validations, at which all texts are embedded anew."""
     patience: int = Field(4, ge=1)
     """Validations in a row without a better one after which fine-tuning ends."""
@@ -141,6 +144,11 @@ class TextConfig(Settings):
     cache_dir: str | None = None
     """A directory where embeddings are kept by content, so that no text is encoded twice; null
     for none."""
+
+    @property
+    def projection_steps(self) -> int:
+        """Gradient steps after which the encoder's layers learn as well."""
+        return round(PROJECTION_SHARE * self.steps) if self.projection else 0
 
     @field_validator("template")
     @classmethod

@@ -36,8 +36,8 @@ class Candidates:
 class Contrast:
     """Softmax of a target's score among candidates, from the mean of its context's embeddings.
 
-    The score is the one that serves: the inner product of a weighted mean of unit vectors and a
-    unit vector, around the mean of the texts. Two losses are added:
+    The score is the one that serves: the inner product of a weighted mean of what the context
+    brings and a unit vector, around the mean of the texts. Two losses are added:
 
     - multiple negatives ranking (Henderson et al. 2017) for the encoder: a step encodes targets
       and the latest text of each context, and tells targets from all of these and, where asked
@@ -98,8 +98,7 @@ class Contrast:
         random = np.random.default_rng([self.seed, step])
         batch = self.examples.draw(self.config.batch_size, random)
         losses = []
-        alone = self.config.projection and step < self.config.projection_steps
-        if self.config.tuning != "none" and not alone:
+        if self.config.tuning != "none" and step >= self.config.projection_steps:
             encoded = batch.first(self.config.encoded_examples)
             losses.append(self._loss(self._encoded(encoded, random), encoded))
         if self.config.projection:
@@ -170,7 +169,7 @@ class Contrast:
         for width in dict.fromkeys((*self.config.matryoshka_dims, of_candidates.shape[1])):
             users = nn.functional.embedding_bag(
                 self._tensor(places),
-                unit(of_contexts[:, :width]),
+                self.projection.in_histories(unit(of_contexts[:, :width])),
                 per_sample_weights=self._tensor(batch.weights),
                 mode="sum",
             )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
 
 from hybridrec.arrays import FloatArray, IntArray
 from hybridrec.data.histories import Histories
 from hybridrec.learning.loop import Validation, learn
 from hybridrec.learning.memory import require_memory
-from hybridrec.learning.schedules import warmup_cosine
 from hybridrec.learning.session import FitSession
 from hybridrec.towers.text.config import TextConfig
 from hybridrec.towers.text.contrast import Contrast
@@ -53,6 +54,20 @@ def text_means(embeddings: FloatArray | None, text_of_item: IntArray) -> FloatAr
     np.add.at(sums, text_of_item[said], embeddings[: text_of_item.size][said])
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.asarray(sums / np.maximum(norms, 1e-9), dtype=np.float32)
+
+
+def _rising_then_falling(start: int, end: int) -> Callable[[int], float]:
+    """A factor that rises linearly from a step on, then falls along a cosine to 0 at the end."""
+    rise = max(1.0, WARMUP * (end - start))
+
+    def factor(step: int) -> float:
+        done = step - start + 1
+        if done <= rise:
+            return max(done, 0) / rise
+        share = min(1.0, (done - rise) / max(end - start - rise, 1.0))
+        return 0.5 * (1 + math.cos(math.pi * share))
+
+    return factor
 
 
 class FineTuning:
@@ -123,7 +138,7 @@ class FineTuning:
             self.contrast,
             self.parameters() | {"remembered": self.contrast.remembered},
             optimizer,
-            warmup_cosine(optimizer, steps, WARMUP),
+            self._schedule(optimizer, steps),
             steps,
             session,
             validation,
@@ -147,6 +162,13 @@ class FineTuning:
         encoder = {f"encoder.{k}": v for k, v in self.encoder.trained_parameters().items()}
         projection = self.projection.named_parameters()
         return encoder | {f"projection.{k}": v for k, v in projection if v.requires_grad}
+
+    def _schedule(self, optimizer: torch.optim.Optimizer, steps: int) -> LambdaLR:
+        """Rates that rise and fall over the steps that learn: the encoder's over the last ones."""
+        layers = bool(self.encoder.trained_parameters())
+        starts = [self.config.projection_steps] if layers else []
+        starts += [0] * (len(optimizer.param_groups) - len(starts))
+        return LambdaLR(optimizer, [_rising_then_falling(start, steps) for start in starts])
 
     def _groups(self) -> list[dict[str, Any]]:
         adapted = self.config.tuning == "lora"

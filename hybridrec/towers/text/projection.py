@@ -23,7 +23,12 @@ class Projection(nn.Module):
     ``e(x) = normalise(((x − mean) M)[:embedding_dim])``. ``M`` begins as the identity or, where
     embeddings are to be whitened or cut, as the principal axes of the catalogue, widest first, each
     divided by its spread to the power of ``whitening``; inner products of unit vectors do not
-    depend on the axes. It is learnt whole, or by adapters: ``M + down up``, of low rank.
+    depend on the axes. It is learnt whole, or by adapters: ``M + down up``, of low rank, which
+    begin with the widest directions (as in PiSSA, Meng et al., NeurIPS 2024).
+
+    In a history an item asks for what goes with it rather than for its like: it brings
+    ``h = e + e A + taste`` to the user vector. ``A`` (of low rank where ``M`` has adapters) is what
+    goes with what, ``taste`` what everybody likes. Both begin as zeros.
 
     Args:
         config: settings.
@@ -43,19 +48,30 @@ class Projection(nn.Module):
         self.matrix = nn.Parameter(torch.eye(dim)[:, : self.out_dim].clone(), requires_grad=False)
         self.down: Tensor | None = None
         self.up: Tensor | None = None
+        self.asks: Tensor | None = None
+        self.asks_down: Tensor | None = None
+        self.taste: Tensor | None = None
         if config.projection and config.tuning == "lora":
             rank = min(config.lora.projection_rank, self.out_dim)
-            start = np.random.default_rng(0).normal(size=(dim, rank)) / np.sqrt(dim)
-            self.down = nn.Parameter(torch.from_numpy(start).float())
+            self.down = nn.Parameter(_widest(torch.eye(dim), rank))
             self.up = nn.Parameter(torch.zeros(rank, self.out_dim))
+            self.asks_down = nn.Parameter(_widest(torch.eye(self.out_dim), rank))
+            self.asks = nn.Parameter(torch.zeros(rank, self.out_dim))
         elif config.projection:
             self.matrix.requires_grad_(True)
+            self.asks = nn.Parameter(torch.zeros(self.out_dim, self.out_dim))
+        if config.projection:
+            self.taste = nn.Parameter(torch.zeros(self.out_dim))
         self.to(device)
 
     def start(self, embeddings: FloatArray) -> None:
         """Sets the mean and the axes by a catalogue's embeddings ``(n, dim)``."""
         self.centre(embeddings)
         config = self.config
+        if self.down is not None:
+            directions = torch.from_numpy(principal_axes(embeddings, 0.0).astype(np.float32))
+            with torch.no_grad():
+                self.down.copy_(_widest(directions, self.down.shape[1]))
         if not config.whitening and self.out_dim == embeddings.shape[1] and not _nested(config):
             return
         axes = principal_axes(embeddings, config.whitening)[:, : self.out_dim]
@@ -85,11 +101,34 @@ class Projection(nn.Module):
             mapped = mapped + centred @ self.down @ self.up
         return mapped
 
+    def in_histories(self, embeddings: Tensor) -> Tensor:
+        """What items bring to user vectors, ``(n, out_dim)``.
+
+        Args:
+            embeddings: those that score, ``(n, out_dim)``; zeros bring nothing.
+        """
+        if self.asks is None or self.taste is None:
+            return embeddings
+        width = embeddings.shape[1]
+        asking = embeddings if self.asks_down is None else embeddings @ self.asks_down[:width]
+        asks = self.asks[:width] if self.asks_down is None else self.asks
+        changed = asking @ asks[:, :width]
+        said = (embeddings != 0).any(dim=1, keepdim=True)
+        return embeddings + changed + self.taste[:width] * said
+
     def apply_to(self, embeddings: FloatArray) -> FloatArray:
         """As :meth:`forward`, for arrays."""
         with torch.inference_mode():
             given = torch.from_numpy(np.ascontiguousarray(embeddings)).to(self.mean.device)
             return np.asarray(self(given).cpu().numpy(), dtype=np.float32)
+
+    def histories_of(self, embeddings: FloatArray) -> FloatArray:
+        """As :meth:`in_histories`, for arrays."""
+        if self.asks is None:
+            return embeddings
+        with torch.inference_mode():
+            given = torch.from_numpy(np.ascontiguousarray(embeddings)).to(self.mean.device)
+            return np.asarray(self.in_histories(given).cpu().numpy(), dtype=np.float32)
 
     def state(self) -> NamedArrays:
         """Mean and maps, as arrays."""
@@ -121,6 +160,12 @@ def principal_axes(embeddings: FloatArray, whitening: float) -> DoubleArray:
     variances = variances + variances.mean() * dim / max(n, 1)
     relative = np.sqrt(variances / variances[0]) if variances[0] > 0 else np.ones(dim)
     return np.asarray(axes[:, ::-1] / relative**whitening, dtype=np.float64)
+
+
+def _widest(directions: Tensor, rank: int) -> Tensor:
+    """The first columns, of the length at which an adapter learns as fast as a whole matrix."""
+    length = float(np.sqrt(directions.shape[0] / rank))
+    return directions[:, :rank] * length
 
 
 def _nested(config: TextConfig) -> bool:

@@ -61,6 +61,8 @@ class TextTower(HistoryMeanTower):
         self._rarities: FloatArray | None = None
         self._lexicon: Lexicon | None = None
         self._corpus: Corpus | None = None
+        self._brought: tuple[FloatArray, FloatArray] | None = None
+        """The item embeddings, and what these bring to user vectors."""
 
     def fit(self, data: TrainingData, session: FitSession | None = None) -> Self:
         """Fine-tunes the encoder and embeds the catalogue; fitted before, it goes on from there.
@@ -119,6 +121,14 @@ class TextTower(HistoryMeanTower):
             if kept:
                 self._projection.restore(kept)
         return self._projection
+
+    @property
+    def history_embeddings(self) -> FloatArray:
+        """What each item brings to a user vector; see :class:`Projection`."""
+        embeddings = self.item_embeddings
+        if self._brought is None or self._brought[0] is not embeddings:
+            self._brought = embeddings, self.projection.histories_of(embeddings)
+        return self._brought[1]
 
     def encode(self, texts: list[str]) -> FloatArray:
         """Embeddings of texts before centring, the encoder's and beside them the lexicon's.

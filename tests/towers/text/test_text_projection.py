@@ -89,7 +89,27 @@ def test_adapters_change_nothing_at_first(embeddings: np.ndarray) -> None:
 
     np.testing.assert_allclose(adapted.apply_to(embeddings), whole.apply_to(embeddings), atol=1e-6)
     trained = {name for name, value in adapted.named_parameters() if value.requires_grad}
-    assert trained == {"down", "up"}
+    assert trained == {"down", "up", "asks_down", "asks", "taste"}
+
+
+def test_items_bring_themselves_what_goes_with_them_and_everybodys_taste(
+    embeddings: np.ndarray,
+) -> None:
+    made = started(embeddings)
+    items = np.concatenate([made.apply_to(embeddings[:3]), np.zeros((1, 4), np.float32)])
+    np.testing.assert_array_equal(made.histories_of(items), items)
+    asks, taste = np.arange(16, dtype=np.float32).reshape(4, 4), np.ones(4, dtype=np.float32)
+    made.restore(made.state() | {"asks": asks, "taste": taste})
+
+    expected = items + items @ asks + taste
+
+    np.testing.assert_allclose(made.histories_of(items)[:3], expected[:3], rtol=1e-5)
+    np.testing.assert_array_equal(made.histories_of(items)[3], 0.0)  # says nothing
+    # narrower ones, as nested learning cuts them
+    cut = items[:3, :2]
+    np.testing.assert_allclose(
+        made.histories_of(cut), cut + cut @ asks[:2, :2] + taste[:2], rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("tuning", ["full", "lora"])

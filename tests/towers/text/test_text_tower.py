@@ -28,7 +28,6 @@ LEARNING = {
     "learning_rate": 3e-3,
     "adapter_learning_rate": 3e-3,
     "validate_every": 5,
-    "projection_steps": 5,
     "lexical": False,  # words alone tell the made shop's tastes apart
 }
 needs_peft = pytest.mark.skipif(find_spec("peft") is None, reason="peft is not installed")
@@ -173,7 +172,10 @@ class TestFineTuning:
         else:
             assert bool(kept) == (tuning == "lora")
             assert all("lora_" in name for name in kept)
-        assert set(state) - kept - {"projection.down", "projection.up"} == {
+        adapters = {"projection.down", "projection.up", "projection.asks_down"}
+        assert set(state) - kept - adapters == {
+            "projection.asks",
+            "projection.taste",
             "item_embeddings",
             "reader",
             "best_steps",
@@ -232,6 +234,21 @@ class TestFineTuning:
 
         assert [point.step for point in curves.of("text tower")] == [1, 2, 3]
         assert int(tower.state()["best_steps"]) == 3
+
+    def test_of_the_encoder_comes_when_the_projection_has_learnt(
+        self, made: Made, training_data: TrainingData
+    ) -> None:
+        first = made(steps=0).fit(training_data).state()
+
+        def layers_after(steps: int) -> list[np.ndarray]:
+            tower = made(**LEARNING).restore(first | {"best_steps": np.array(steps)})
+            tower.fit(training_data)
+            return [v.detach().numpy() for v in tower.encoder.trained_parameters().values()]
+
+        given = [v.detach().numpy() for v in made(**LEARNING).encoder.trained_parameters().values()]
+        for before, alone, after in zip(given, layers_after(30), layers_after(35), strict=True):
+            np.testing.assert_array_equal(alone, before)
+            assert not np.array_equal(after, before)
 
     @tunings
     def test_a_killed_one_comes_out_where_it_would_have(
