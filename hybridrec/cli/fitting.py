@@ -26,6 +26,9 @@ from hybridrec.cli.arguments import (
 )
 from hybridrec.errors import ConfigError
 
+FIT_DIGITS = 12
+"""Of the fingerprint of a fit, how many name the directory of its checkpoints."""
+
 
 @app.command()
 def demo(
@@ -73,14 +76,14 @@ def fit(
         if min_users > 1:
             data = data.keep_items(min_users)
         recommender = new_recommender(config)
-        this_fit = fingerprint(data, recommender.config)[:12]
+        this_fit = fingerprint(data, recommender.config)[:FIT_DIGITS]
         checkpoints = model.parent / f".{model.name}-fit-{this_fit}"
         if afresh:
             shutil.rmtree(checkpoints, ignore_errors=True)
         elif checkpoints.exists():
             typer.echo("going on where a killed fit was; --afresh starts from the beginning")
         recommender.fit(data, checkpoints=checkpoints, tensorboard=tensorboard).save(model)
-        for finished in model.parent.glob(f".{glob.escape(model.name)}-fit-*"):
+        for finished in model.parent.glob(f".{glob.escape(model.name)}-fit-{'?' * FIT_DIGITS}"):
             shutil.rmtree(finished)
         typer.echo(f"{data}\ntowers: {', '.join(recommender.towers)}\nsaved to {model}")
 
