@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,12 @@ class Task:
         new.eliminate_zeros()
         asked = (np.diff(new.indptr) > 0) & (np.diff(seen.indptr) > 0)
         return cls(histories, new, seen, np.flatnonzero(asked), timed)
+
+    def sampled(self, n: int) -> Task:
+        """The task with ``n`` of its users asked, or all where it has fewer."""
+        n = min(n, self.users.size)
+        users = np.random.default_rng(SEED).choice(self.users, n, replace=False)
+        return replace(self, users=np.sort(users))
 
     def weights(self, half_life: float | None) -> csr_array:
         """Histories of the asked users, decayed by days or by events."""

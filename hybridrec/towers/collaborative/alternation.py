@@ -27,7 +27,7 @@ from hybridrec.towers.collaborative.objective import (
     gram,
     rotated,
 )
-from hybridrec.towers.collaborative.parallel import side_by_side
+from hybridrec.towers.collaborative.parallel import one_pool, side_by_side
 
 BLOCK_FLOATS = {"cpu": 1 << 16, "cuda": 1 << 27}
 """Floats of a block's work arrays, one of several; on CPU they are to stay in the cache."""
@@ -45,6 +45,9 @@ class Solving:
     Args:
         solver: ``cg``, ``cholesky``, or ``implicit`` for the library of that name.
         cg_steps: conjugate gradient steps a row and sweep.
+        relaxation: how far a row goes, as a multiple of the way to its solution. Up to 2 the loss
+            cannot rise; a little above 1 alternation converges in fewer sweeps (successive
+            over-relaxation, Young 1954). Neither the first sweep nor ``implicit`` uses it.
         tf32: whether CUDA may multiply with 10 bits of mantissa.
         memory_gb: what factors may take on the device before they are sharded; ``None`` for
             most of what is free on a GPU and no limit on CPU.
@@ -52,6 +55,7 @@ class Solving:
 
     solver: Literal["cg", "cholesky", "implicit"] = "cg"
     cg_steps: int = 2
+    relaxation: float = 1.4
     tf32: bool = False
     memory_gb: float | None = None
 
@@ -151,13 +155,20 @@ class Alternation:
             swept = self._library.sweep(*factors.unrotated())
             return Factors.of(items=swept[1], users=swept[0])
         items, users = factors.items.to(self._home), factors.users
+        # random factors point nowhere: there is nothing to go further in the direction of
+        relaxation = 1.0 if users is None else self.solving.relaxation
         users = None if users is None else users.to(self._home)
-        users, items, first, _ = self._half(self._users, users, items)
-        items, users, second, spectrum = self._half(self._items, items, users)
+        with one_pool(self.device):
+            users, items, first, _ = self._half(self._users, users, items, relaxation)
+            items, users, second, spectrum = self._half(self._items, items, users, relaxation)
         return Factors(users, items, factors.basis @ first @ second, spectrum)
 
     def loss(self, factors: Factors) -> float:
-        """The value of the objective, summed over all pairs; about a twentieth of a sweep."""
+        """The value of the objective, summed over all pairs; about a tenth of a sweep."""
+        with one_pool(self.device):
+            return self._loss(factors)
+
+    def _loss(self, factors: Factors) -> float:
         users, items = factors.users, factors.items.to(self._home)
         assert users is not None
         users = users.to(self._home)
@@ -184,13 +195,15 @@ class Alternation:
         return total + sum(side_by_side(missed, self._users.blocks, self.device))
 
     def _half(
-        self, side: _Side, rows: Tensor | None, columns: Tensor
+        self, side: _Side, rows: Tensor | None, columns: Tensor, relaxation: float
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         """New rows, the columns in the coordinates of these, the rotation there, the spectrum."""
         weight = self.objective.unobserved_weight
         if self.solving.solver == "cholesky" and not self.streams:
             system = ExactRows(columns, weight, tf32=self.solving.tf32)
             solved = system.solve(side.confidences, side.penalties, side.targets)
+            if rows is not None:
+                solved = torch.lerp(rows, solved, relaxation)
             return solved, columns, torch.eye(self._dim, dtype=torch.float64), None
         spectrum, vectors = eigenbasis(gram(columns) * weight)
         rotation = vectors.to(columns)
@@ -203,8 +216,10 @@ class Alternation:
             place = slice(block.start, block.stop)
             start = None if rows is None else (rows[place] @ rotation).to(self.device)
             diagonal = values + side.penalties[place, None].to(self.device)
-            steps = self.solving.cg_steps
-            solved[place] = improved(block, start, shards, diagonal, steps).to(self._home)
+            found = improved(block, start, shards, diagonal, self.solving.cg_steps)
+            if start is not None:
+                found = torch.lerp(start, found, relaxation)
+            solved[place] = found.to(self._home)
 
         side_by_side(solve, side.blocks, self.device)
         return solved, columns, vectors.cpu(), spectrum

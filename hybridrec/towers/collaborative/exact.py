@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from hybridrec.errors import DivergedError
-from hybridrec.towers.collaborative.objective import eigenbasis, gram
+from hybridrec.towers.collaborative.objective import eigenbasis, gram, rotated
 from hybridrec.towers.collaborative.parallel import side_by_side
 
 BATCH_FLOATS = {"cpu": 1 << 18, "cuda": 1 << 25}
@@ -40,7 +40,7 @@ class ExactRows:
         self.gram = gram(columns) * unobserved_weight
         values, vectors = eigenbasis(self.gram)
         self._eigenvalues, self._vectors = values.to(columns), vectors.to(columns)
-        self._rotated = columns @ self._vectors
+        self._rotated = rotated(columns, self._vectors)
         self._tf32 = tf32
 
     def solve(
@@ -85,7 +85,7 @@ class ExactRows:
         batches = list(row_batches(confidences, columns.shape[1], limit))
         with multiplying(self._tf32):
             side_by_side(solve, batches, columns.device)
-        return solved @ self._vectors.T
+        return rotated(solved, self._vectors.T)
 
 
 def row_batches(confidences: csr_array, dim: int, limit: int) -> Iterator[np.ndarray]:

@@ -66,8 +66,10 @@ def gram(factors: Tensor) -> Tensor:
 
 def rotated(factors: Tensor, rotation: Tensor) -> Tensor:
     """``factors @ rotation``, ``(n, dim)``."""
-    parts = side_by_side(lambda part: part @ rotation, _parts(factors), factors.device)
-    return torch.cat(parts) if parts else factors
+    result = torch.empty_like(factors)
+    places = list(zip(_parts(factors), _parts(result), strict=True))
+    side_by_side(lambda at: torch.mm(at[0], rotation, out=at[1]), places, factors.device)
+    return result
 
 
 def _parts(factors: Tensor) -> list[Tensor]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 import torch
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
+
+_POOL: ContextVar[ThreadPoolExecutor | None] = ContextVar("pool", default=None)
 
 
 def side_by_side(
@@ -21,12 +25,30 @@ def side_by_side(
     operations gain less from threads than waiting for these costs, above all on a busy machine.
     Elsewhere one piece follows the other.
     """
-    threads = torch.get_num_threads()
-    if device.type != "cpu" or threads == 1 or len(pieces) <= 1:
+    if len(pieces) <= 1:
         return [work(piece) for piece in pieces]
+    with one_pool(device) as pool:
+        return [work(piece) for piece in pieces] if pool is None else list(pool.map(work, pieces))
+
+
+@contextmanager
+def one_pool(device: torch.device) -> Iterator[ThreadPoolExecutor | None]:
+    """Threads for all that goes side by side in here; ``None`` where there is one, or no CPU.
+
+    Meanwhile torch splits nothing itself. Threads of its own would spin after each operation, in
+    wait of the next, on the cores that these need.
+    """
+    pool, threads = _POOL.get(), torch.get_num_threads()
+    if pool is not None or device.type != "cpu" or threads == 1:
+        yield pool
+        return
     torch.set_num_threads(1)  # of threads that start from here on, and of this one
     try:
         with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(work, pieces))
+            token = _POOL.set(pool)
+            try:
+                yield pool
+            finally:
+                _POOL.reset(token)
     finally:
         torch.set_num_threads(threads)

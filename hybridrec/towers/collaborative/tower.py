@@ -189,7 +189,7 @@ class CollaborativeTower(Tower):
         solver = config.solver
         if solver == "auto":
             solver = "cg" if self.device.type == "cpu" else "cholesky"
-        return Solving(solver, config.cg_steps, config.tf32, config.memory_gb)
+        return Solving(solver, config.cg_steps, config.relaxation, config.tf32, config.memory_gb)
 
     def _item_system(self) -> tuple[ExactRows, int]:
         """What all users' equations share, and the number of items; made anew with the items."""

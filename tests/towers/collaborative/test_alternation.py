@@ -1,7 +1,8 @@
 """The alternation: one objective for all solvers and for implicit; sweeps, shards, extremes."""
 
 from dataclasses import replace
-from threading import Barrier
+from threading import Barrier, get_ident
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -15,10 +16,11 @@ from hybridrec.towers.collaborative import exact
 from hybridrec.towers.collaborative.alternation import Alternation, Factors, Solving
 from hybridrec.towers.collaborative.exact import ExactRows, multiplying, row_batches
 from hybridrec.towers.collaborative.objective import Objective, gram, rotated
-from hybridrec.towers.collaborative.parallel import side_by_side
+from hybridrec.towers.collaborative.parallel import one_pool, side_by_side
 
 DIM = 6
 OBJECTIVE = Objective(regularization=0.3, exponent=0.7, unobserved_weight=0.2)
+FAR = [Solving("cg", relaxation=1.9), Solving("cholesky", relaxation=1.9)]
 SOLVERS = [Solving("cg", cg_steps=3), Solving("cholesky"), Solving("cg", 3, memory_gb=3e-6)]
 
 
@@ -149,7 +151,7 @@ def test_no_nearby_rows_have_a_smaller_loss(confidences: csr_array) -> None:
         assert alternation.loss(Factors.of(items, nearby)) > best
 
 
-@pytest.mark.parametrize("solving", SOLVERS)
+@pytest.mark.parametrize("solving", SOLVERS + FAR)
 def test_every_sweep_lowers_the_loss(confidences: csr_array, solving: Solving) -> None:
     alternation, factors = factors_after(confidences, 1, solving)
     losses = [alternation.loss(factors)]
@@ -168,6 +170,25 @@ def test_all_solvers_reach_the_same_answer(confidences: csr_array, solving: Solv
 
     assert alternation.loss(factors) == pytest.approx(expected_alternation.loss(exactly), rel=1e-3)
     np.testing.assert_allclose(*(_scores(found) for found in (factors, exactly)), atol=0.02)
+
+
+@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+def test_going_further_than_the_solution_takes_fewer_sweeps(
+    confidences: csr_array, solver: Literal["cg", "cholesky"]
+) -> None:
+    def losses(relaxation: float) -> list[float]:
+        solving = Solving(solver, relaxation=relaxation)
+        alternation, factors = factors_after(confidences, 1, solving)
+        found = [alternation.loss(factors)]
+        for _ in range(9):
+            factors = alternation.sweep(factors)
+            found.append(alternation.loss(factors))
+        return found
+
+    further, straight = losses(1.4), losses(1.0)
+
+    assert further[0] == straight[0]  # the first sweep has nowhere to go further from
+    assert further[6] < straight[9]
 
 
 def test_shards_change_nothing(confidences: csr_array) -> None:
@@ -223,7 +244,7 @@ def test_implicit_reaches_the_same_loss_and_the_same_top_ten(solver: str) -> Non
     same = taste[0][:, None] == taste[1][None]
     met = random.random((300, 120)) < np.where(same, 0.3, 0.02)
     weights = csr_array((met * random.exponential(size=met.shape)).astype(np.float32))
-    unobserved, penalty, dim, sweeps = 0.5, 1.5, 8, 15
+    unobserved, penalty, dim, sweeps = 0.5, 1.5, 8, 80  # until neither moves any more
     begin = random.random((120, dim), dtype=np.float32) * np.float32(0.1)
     objective = Objective(penalty, 0.0, unobserved, hu=True)
     alternation = Alternation(weights, dim, objective, Solving(solver, cg_steps=3))  # type: ignore[arg-type]
@@ -337,6 +358,30 @@ def test_pieces_run_side_by_side_on_one_thread_each() -> None:
         torch.set_num_threads(threads)
 
     assert found == [(5, 1), (3, 1), (8, 1), (1, 1)]
+
+
+def test_work_in_one_pool_shares_its_threads() -> None:
+    threads, device = torch.get_num_threads(), torch.device("cpu")
+
+    def work(_: int) -> int:
+        return get_ident()
+
+    try:
+        torch.set_num_threads(2)
+        with one_pool(device) as pool:
+            assert torch.get_num_threads() == 1
+            used = {thread for _ in range(5) for thread in side_by_side(work, range(9), device)}
+            with one_pool(device) as inner:
+                assert inner is pool
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+        with one_pool(torch.device("meta")) as elsewhere:
+            assert elsewhere is None
+    finally:
+        torch.set_num_threads(threads)
+
+    assert len(used) <= 2
+    assert get_ident() not in used
 
 
 def test_an_error_in_one_piece_is_raised_and_threads_are_as_before() -> None:
