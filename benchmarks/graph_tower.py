@@ -47,7 +47,7 @@ LONG_HALF_LIFE, SHORT_HALF_LIFE = 120.0, 14.0
 LEVELS_APART = " > "
 CATEGORY_LEVELS = {"department": 1, "category": 2, "type": 3}
 """Depths of a path of categories."""
-CONFIGURATIONS_TRIED = 90
+CONFIGURATIONS_TRIED = 115
 """About, on validation; see docs/graph-tower.md."""
 
 BOOK_CROSSING = GraphConfig(
@@ -88,6 +88,8 @@ BOOK_BUDGET = GraphConfig(
 JOURNEY_BUDGET = GraphConfig(embedding_dim=32, layers=1, steps=20)
 """The same for every family on Complete Journey."""
 FAMILY_SEEDS = 2
+COLD_MONTHS = 4
+"""Of validation."""
 FAMILIES: Mapping[str, tuple[type[GraphTower], Family]] = {
     "light": (GraphTower, "light"),
     "attention": (GraphTower, "attention"),
@@ -179,7 +181,23 @@ def shuffled_tails(triples: pl.DataFrame | None, seed: int) -> pl.DataFrame:
 
 def cold_items(folder: Path | None, seed: int) -> str:
     """Items of Complete Journey that nobody bought before the test."""
+    return _cold_items(folder, seed, 0)
+
+
+def cold_items_validation(folder: Path | None, seed: int) -> str:
+    """The same in the months before."""
+    months = range(1, COLD_MONTHS + 1)
+    parts = [
+        f"### {month * TEST_DAYS} days before the test\n\n{_cold_items(folder, seed, month)}"
+        for month in months
+    ]
+    return "\n\n".join(parts)
+
+
+def _cold_items(folder: Path | None, seed: int, months_before: int) -> str:
     train, test = journey(folder).split_by_time(test_days=TEST_DAYS)
+    for _ in range(months_before):
+        train, test = train.split_by_time(test_days=TEST_DAYS)
     histories = train.histories()
     cold = np.bincount(histories.items, minlength=histories.n_items) == 0
     relevant = csr_array(met(train, test.events).multiply(cold[None, :]))
@@ -292,6 +310,7 @@ SECTIONS: dict[str, Callable[[Path | None, int], str]] = {
     "families": families,
     "book-crossing": book_crossing_test,
     "cold items": cold_items,
+    "cold items, validation": cold_items_validation,
     "warm items": warm_items,
 }
 

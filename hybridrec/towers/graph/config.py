@@ -58,6 +58,11 @@ class GraphConfig(Settings):
     negatives: int = Field(32_768, ge=1)
     """Items a softmax is taken over; all of them where the catalogue is no larger. Drawn by
     popularity, and corrected for it."""
+    unmet_steps: int = Field(30, ge=0)
+    """Gradient steps more, by which entities learn what items that nobody has met are like. They
+    look back at moments when other items were new; without them, or before anything was new,
+    entities bring the mean of their items. Only where ``free_items`` is set: otherwise all items
+    are what their edges bring."""
     half_life_days: float | None = Field(90.0, gt=0)
     """Age at which a training event counts half; null for no decay."""
     evaluate_every: int = Field(10, ge=1)

@@ -25,17 +25,12 @@ NEGATIVE_POWER = 0.75
 """Negatives are drawn by popularity to this power (Mikolov et al., 2013)."""
 
 
-UNMET_SHARE = 0.25
-"""Length of items that nobody has met, as a share of the others': they are ranked among each other
-by direction, and do not push aside what is known to be chosen."""
-
-
 class GraphModel(nn.Module):
     """Embeddings of items and entities, an encoder, and the scale and bias of scores.
 
     A score is ``scale · user · item + taste · item + a · log(1 + popularity) + bias``. The user is
     the mean of the items in the history; what is to the taste of all is learned. Items that nobody
-    has met have no bias of their own; see :func:`unmet_embeddings` for what becomes of them.
+    has met have no bias of their own; see :func:`without_taste` for what becomes of them.
 
     Args:
         encoder: of nodes.
@@ -211,24 +206,16 @@ def folded(profiles: csr_array, items: Tensor) -> Tensor:
     )
 
 
-def unmet_embeddings(embedded: FloatArray, taste: FloatArray, length: DoubleArray) -> FloatArray:
+def without_taste(embedded: FloatArray, taste: FloatArray) -> FloatArray:
     """Embeddings, biases last, of items that nobody has met, ``(n, dim + 1)``.
 
-    The direction of what their edges bring tells what they are like. The length would tell only
-    how few share their entities, and is far below that of items with an embedding of their own; so
-    all get the same. The bias undoes what is to the taste of all: that was learned from items that
-    were met, and does not tell which of the others will be.
+    The bias undoes what is to the taste of all: that was learned from items that were met, and
+    does not tell which of the others will be.
 
     Args:
         embedded: ``(n, dim)`` what their edges bring.
         taste: ``(dim,)`` what is to the taste of all.
-        length: of a typical item with an embedding of its own; 0 where none has one, and lengths
-            stay as they are.
     """
-    if length > 0:
-        norms = np.linalg.norm(embedded, axis=1, keepdims=True)
-        wanted = np.full_like(norms, UNMET_SHARE * length)
-        embedded = embedded * np.divide(wanted, norms, out=np.zeros_like(norms), where=norms > 0)
     biases = -(embedded @ taste)
     return np.concatenate([embedded, biases[:, None]], axis=1).astype(np.float32)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,14 +53,21 @@ class Batch:
     excluded: bool
 
 
-def next_moments(histories: Histories, half_life: float | None) -> list[Moment]:
+def next_moments(
+    histories: Histories, half_life: float | None, shares: Sequence[float] = MOMENT_SHARES
+) -> list[Moment]:
     """Past moments, with what users did next.
 
     Where events are too few for that, one moment at the end: the history foretells itself.
+
+    Args:
+        histories: who met what, and when.
+        half_life: age at which an event of a profile counts half.
+        shares: of all events that are still to come at each moment.
     """
     if histories.items.size == 0:
         return []
-    cuts = np.unique(np.quantile(histories.ages, MOMENT_SHARES))
+    cuts = np.unique(np.quantile(histories.ages, shares))
     horizons = np.diff(np.concatenate([[0.0 if histories.timed else -1.0], cuts]))
     moments = []
     for cut, horizon in zip(cuts, horizons, strict=True):

@@ -11,25 +11,29 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from hybridrec.arrays import DoubleArray, FloatArray, IntArray, NamedArrays
+from hybridrec.arrays import FloatArray, IntArray, NamedArrays
 from hybridrec.devices import resolve_device
 from hybridrec.learning.loop import Validation, learn
 from hybridrec.learning.schedules import warmup_cosine
 from hybridrec.learning.session import FitSession
 from hybridrec.towers.base import HistoryMeanTower, TrainingData
-from hybridrec.towers.graph.adjacency import Adjacency, Messages, inverse_root
-from hybridrec.towers.graph.collaborative_graph import (
-    CollaborativeGraph,
-    entity_keys,
-    relation_labels,
-)
+from hybridrec.towers.graph.adjacency import Adjacency
+from hybridrec.towers.graph.collaborative_graph import CollaborativeGraph
 from hybridrec.towers.graph.config import GraphConfig
 from hybridrec.towers.graph.encoders import FAMILIES, Encoder
 from hybridrec.towers.graph.evidence import log_lifts
 from hybridrec.towers.graph.identities import keys_as_arrays, keys_from_arrays, places_of
-from hybridrec.towers.graph.model import GraphModel, unmet_embeddings
-from hybridrec.towers.graph.moments import hidden_moments, next_moments
+from hybridrec.towers.graph.model import GraphModel, without_taste
+from hybridrec.towers.graph.moments import Moment, hidden_moments, next_moments
+from hybridrec.towers.graph.new_items import messages_to
 from hybridrec.towers.graph.training import Trainer, wants_sampling
+from hybridrec.towers.graph.unmet import PREFIX, Touched, UnmetItems, shortened
+from hybridrec.towers.graph.unmet_training import (
+    SHARES_TO_COME,
+    FirstMeetings,
+    fair_level,
+    learn_unmet,
+)
 from kg import KnowledgeGraph
 
 FASTER = 10.0
@@ -45,8 +49,9 @@ class GraphTower(HistoryMeanTower):
 
     A user is the mean of the items in the history, so unseen users fold in without training. The
     embeddings learn to tell what each user chose next, by a softmax over items. Items without any
-    event have no embedding of their own: theirs is what their catalogue edges bring. The last
-    coordinate of an item embedding is the item's bias.
+    event have no embedding of their own: theirs is made of their catalogue edges, as
+    :class:`UnmetItems` learned to at moments when other items were new. The last coordinate of an
+    item embedding is the item's bias.
     """
 
     name: ClassVar[str] = "graph"
@@ -94,6 +99,8 @@ class GraphTower(HistoryMeanTower):
             learn_embeddings=config.learn_embeddings,
         )
         self._resume(model, graph)
+        for name in [name for name in self._learned if name.startswith(PREFIX)]:
+            del self._learned[name]
         model.to(self.device)
 
         moments_of = hidden_moments if config.targets == "hidden" else next_moments
@@ -106,6 +113,10 @@ class GraphTower(HistoryMeanTower):
         if moments and steps:
             best = self._train(trainer, data, steps, session)
         self._take(trainer, best)
+        if config.free_items and data.graph is not None:
+            timely = config.targets == "next"
+            past = next_moments(histories, half_life, SHARES_TO_COME) if timely else []
+            self._learn_unmet(trainer, past, session)
         return self
 
     def _new_encoder(self, n_relations: int, graph: CollaborativeGraph) -> Encoder:
@@ -120,6 +131,11 @@ class GraphTower(HistoryMeanTower):
         Shares of a history sum to 1, so that a user asks for taste and bias once.
         """
         embeddings = self.item_embeddings.copy()
+        if "unmet.met" in self._learned:
+            # made to be ranked, and longer: in a history they are to count as any other
+            known = np.pad(self._learned["unmet.met"], (0, len(embeddings)))[: len(embeddings)]
+            length = float(self._learned["unmet.length"])
+            embeddings[~known, :-1] = shortened(embeddings[~known, :-1], length)
         embeddings[:, :-1] += self._learned["taste"]
         embeddings[:, -1] = 1.0
         return embeddings
@@ -129,27 +145,31 @@ class GraphTower(HistoryMeanTower):
     ) -> FloatArray:
         """Embeddings of new items from their catalogue edges; see :meth:`Tower.embed_items`.
 
-        The propagation is that of the fit, one step from each layer's states of what they touch.
+        Made as the fit makes those of items that nobody has met. Where these have no model of their
+        own, by one propagation step from each layer's states of what they touch.
         """
         width = self.item_embeddings.shape[1]
         embeddings = np.zeros((catalogue.height, width), dtype=np.float32)
         if graph is None:
             return embeddings
-        degrees = self._learned["degrees"]
-        messages = self._messages_to(graph, entities, degrees)
+        learned, relations = self._learned, list(self.relation_weights)
+        messages = messages_to(graph, entities, self._keys, relations, learned["degrees"])
+        if "unmet.states" in learned:
+            touched = Touched.of(messages, entities.size)
+            return UnmetItems.from_arrays(learned).embedded(touched, learned["taste"])
         if messages.targets.size == 0:
             return embeddings
-        adjacency = Adjacency.of(messages, entities.size, degrees, torch.device("cpu"))
+        adjacency = Adjacency.of(messages, entities.size, learned["degrees"], torch.device("cpu"))
         encoder = self._learned_encoder()
         with torch.no_grad():
-            known = torch.from_numpy(self._learned["states"])
+            known = torch.from_numpy(learned["states"])
             states = [torch.zeros(entities.size, width - 1)]
             states += [
                 encoder.step(layer, known[layer], adjacency) for layer in range(known.shape[0])
             ]
             embedded = encoder.combined(states).numpy()
-        half = np.sqrt(np.abs(self._learned["scale"]) * self.config.sharpness)
-        return unmet_embeddings(half * embedded, self._learned["taste"], self._learned["length"])
+        half = np.sqrt(np.abs(learned["scale"]) * self.config.sharpness)
+        return without_taste(half * embedded, learned["taste"])
 
     def state(self) -> NamedArrays:
         """Embeddings, what was learned, and the states that embed new items."""
@@ -222,14 +242,10 @@ class GraphTower(HistoryMeanTower):
             # a score is scale · user · item, and taste · item
             half = (model.scale.abs() * self.config.sharpness).sqrt()
             embeddings = torch.cat([items * half, model.biases[:, None]], dim=1).cpu().numpy()
-            own = model.free[: trainer.graph.n_items, 0].cpu().numpy() > 0
             unmet = model.popularity.cpu().numpy() == 0
             taste = model.taste / half
         self._learned["taste"] = taste.cpu().numpy()
-        lengths = np.linalg.norm(embeddings[own, :-1], axis=1)
-        length = np.array(np.median(lengths) if own.any() else 0.0)
-        self._learned["length"] = length
-        embeddings[unmet] = unmet_embeddings(embeddings[unmet, :-1], self._learned["taste"], length)
+        embeddings[unmet] = without_taste(embeddings[unmet, :-1], self._learned["taste"])
         self._item_embeddings = embeddings
         return states
 
@@ -242,7 +258,7 @@ class GraphTower(HistoryMeanTower):
             for name, value in model.named_parameters()
         }
         learned["taste_start"] = learned.pop("taste")
-        learned |= {name: self._learned[name] for name in ("taste", "length")}
+        learned["taste"] = self._learned["taste"]
         kept = torch.stack([state[: graph.n_free] for state in states[:-1]])
         learned["states"] = kept.cpu().numpy()
         learned["degrees"] = graph.degrees[:, : graph.n_free]
@@ -251,6 +267,29 @@ class GraphTower(HistoryMeanTower):
         with torch.no_grad():
             shares = model.encoder.relation_shares(states[0], trainer.adjacency).cpu().tolist()
         self.relation_weights = dict(zip(graph.relations, shares, strict=True))
+
+    def _learn_unmet(self, trainer: Trainer, moments: list[Moment], session: FitSession) -> None:
+        """Learns what items that nobody has met are like, and embeds them."""
+        graph, taste = trainer.graph, self._learned["taste"]
+        touched = Touched.of(graph.messages, graph.n_items)
+        if touched.nodes.size == 0:
+            return
+        embeddings = self.item_embeddings
+        unmet = trainer.model.popularity.cpu().numpy() == 0
+        model = UnmetItems.starting(touched, embeddings[:, :-1], ~unmet, len(graph.relations))
+        model.to(self.device)
+        meetings = [FirstMeetings.at(moment, embeddings[:, :-1]) for moment in moments]
+        apart = FitSession(f"{session.model}, items nobody has met", session.curves)
+        learn_unmet(model, touched, meetings, self.config, self.seed, apart)
+        new = model.embedded(touched, taste)
+        model.level = fair_level(moments, self.history_embeddings, embeddings, new, self.seed)
+        new[:, -1] += model.level
+        embeddings[unmet] = new[unmet]
+        del self._learned["states"]  # what embeds new items where there is no such model
+        lengths = np.linalg.norm(embeddings[~unmet, :-1], axis=1)
+        length = np.median(lengths) if lengths.size else 0.0
+        self._learned |= model.arrays()
+        self._learned |= {"unmet.length": np.array(length), "unmet.met": ~unmet}
 
     def _resume(self, model: GraphModel, graph: CollaborativeGraph) -> None:
         """Puts what an earlier fit learned into the model, wherever it is about the same things."""
@@ -287,27 +326,3 @@ class GraphTower(HistoryMeanTower):
         names = [name for name, _ in encoder.named_parameters()]
         encoder.load_state_dict({name: torch.from_numpy(self._learned[name]) for name in names})
         return encoder
-
-    def _messages_to(
-        self, graph: KnowledgeGraph, entities: IntArray, degrees: DoubleArray
-    ) -> Messages:
-        """What known items and entities send to new items."""
-        row_of = np.full(graph.n_entities, -1, dtype=np.int64)
-        row_of[entities] = np.arange(entities.size)
-        (heads, tails), kinds = graph.edge_index()
-        targets, sources = np.concatenate([heads, tails]), np.concatenate([tails, heads])
-        kinds = np.tile(kinds, 2)
-        place_of = places_of(
-            pl.Series(relation_labels(graph)), pl.Series(list(self.relation_weights))
-        )
-        touching = np.flatnonzero((row_of[targets] >= 0) & (place_of[kinds] >= 0))
-        touched = entity_keys(graph).gather(sources[touching])
-        nodes = places_of(touched, self._keys)
-        known = nodes >= 0
-        rows, nodes = row_of[targets[touching][known]], nodes[known]
-        kinds = place_of[kinds[touching][known]]
-        own = np.zeros((degrees.shape[0], entities.size))
-        np.add.at(own, (kinds, rows), 1.0)
-        values = inverse_root(own)[kinds, rows]
-        values = values * inverse_root(np.maximum(degrees[kinds, nodes], 1.0))
-        return Messages(rows, nodes, kinds, np.ones(rows.size), values)

@@ -10,7 +10,6 @@ import pytest
 
 from hybridrec.data import Dataset
 from hybridrec.towers.base import Tower, TrainingData, mean_weights
-from hybridrec.towers.graph.model import UNMET_SHARE
 from hybridrec.towers.graph.tower import GraphTower
 from kg import KnowledgeGraph
 
@@ -64,9 +63,10 @@ def test_embed_items_gives_what_the_fit_gives_an_item_without_events(
     np.testing.assert_allclose(embedded, tower.item_embeddings[64:], rtol=1e-3, atol=1e-4)
 
 
-def test_items_without_events_score_by_likeness_alone(
+def test_what_is_to_the_taste_of_all_does_not_count_for_items_without_events(
     tower: GraphTower, cold: TrainingData
 ) -> None:
+    """Nothing was ever new here, so that edges tell of likeness alone."""
     weights = cold.histories.weights()
     likeness = mean_weights(weights) @ tower.item_embeddings[:, :-1]
     scores = tower.fold_in(weights) @ tower.item_embeddings.T
@@ -76,10 +76,11 @@ def test_items_without_events_score_by_likeness_alone(
     assert np.abs(scores[:, :64] - expected[:, :64]).max() > 0.1
 
 
-def test_items_without_events_are_all_of_one_length(tower: GraphTower) -> None:
-    lengths = np.linalg.norm(tower.item_embeddings[:, :-1], axis=1)
+def test_items_without_events_count_in_a_history_as_any_other(tower: GraphTower) -> None:
+    taste = tower.state()["learned.taste"]
+    lengths = np.linalg.norm(tower.history_embeddings[:, :-1] - taste, axis=1)
 
-    np.testing.assert_allclose(lengths[64:], UNMET_SHARE * np.median(lengths[:64]), rtol=1e-4)
+    assert lengths[64:].max() <= np.median(lengths[:64]) * 1.001
 
 
 def test_a_new_item_is_embedded_as_its_twin_that_was_there(
@@ -97,7 +98,7 @@ def test_a_new_item_is_embedded_as_its_twin_that_was_there(
     )
 
 
-def test_a_new_item_with_unheard_of_attributes_scores_nothing(
+def test_a_new_item_with_unheard_of_attributes_scores_the_same_for_all(
     tower: GraphTower, cold: TrainingData
 ) -> None:
     assert cold.graph is not None
@@ -106,7 +107,11 @@ def test_a_new_item_with_unheard_of_attributes_scores_nothing(
     )
     graph = cold.graph.add_items(rows)
 
-    assert not tower.embed_items(rows, graph, graph.item_entities[-1:].astype(np.int64)).any()
+    embedded = tower.embed_items(rows, graph, graph.item_entities[-1:].astype(np.int64))
+
+    # as much as any new item before its edges are looked at
+    assert not embedded[:, :-1].any()
+    np.testing.assert_allclose(embedded[0, -1], tower.state()["learned.unmet.level"], rtol=1e-6)
 
 
 def test_relation_weights_are_shares(tower: GraphTower) -> None:

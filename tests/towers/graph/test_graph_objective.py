@@ -8,13 +8,12 @@ from scipy.sparse import csr_array
 from hybridrec.towers.base import TrainingData
 from hybridrec.towers.graph.model import (
     FIRST_SPREAD,
-    UNMET_SHARE,
     Classes,
     drawn_classes,
     folded,
     softmax_loss,
     spread_rows,
-    unmet_embeddings,
+    without_taste,
 )
 from hybridrec.towers.graph.moments import (
     Batch,
@@ -189,14 +188,11 @@ def test_users_are_means_of_their_items() -> None:
     torch.testing.assert_close(folded(shares, items), 0.25 * items[:1] + 0.75 * items[2:3])
 
 
-@pytest.mark.parametrize(("length", "stretched"), [(8.0, UNMET_SHARE * 8.0 / 5.0), (0.0, 1.0)])
-def test_items_nobody_has_met_keep_their_direction_and_lose_the_taste_of_all(
-    length: float, stretched: float
-) -> None:
+def test_items_nobody_has_met_lose_the_taste_of_all() -> None:
     embedded = np.array([[3.0, 4.0], [0.0, 0.0]], dtype=np.float32)
     taste = np.array([0.5, -1.0], dtype=np.float32)
 
-    found = unmet_embeddings(embedded, taste, np.array(length))
+    found = without_taste(embedded, taste)
 
-    np.testing.assert_allclose(found[:, :2], stretched * embedded, rtol=1e-6)
+    np.testing.assert_allclose(found[:, :2], embedded, rtol=1e-6)
     np.testing.assert_allclose(found[:, :2] @ taste + found[:, 2], 0.0, atol=1e-6)
