@@ -111,15 +111,15 @@ class TextConfig(Settings):
     temperature: float = Field(0.07, gt=0)
     """Divides scores in the loss."""
     lexical: bool = True
-    """Whether the encoder's vectors of a text's words, the rarer the louder, join its embedding."""
+    """Whether what a text's words say one by one, the rarer the louder, joins its embedding."""
     projection: bool = True
     """Whether a linear map behind the encoder is learnt as well; all texts share it."""
     whitening: float = Field(1.0, ge=0, le=1)
     """How far the catalogue's embeddings are made equally wide in all directions before anything
     is learnt; 0 not at all, 1 wholly."""
-    embedding_dim: int | None = Field(None, ge=2)
-    """Dimensions that are kept, those in which the catalogue varies most; null keeps as many as
-    the encoder is wide."""
+    embedding_dim: int = Field(768, ge=2)
+    """Dimensions that are kept, where there are as many: those in which the catalogue varies
+    most."""
     matryoshka_dims: tuple[Annotated[int, Field(ge=2)], ...] = ()
     """Leading dimensions that are to serve by themselves as well (Kusupati et al., NeurIPS 2022);
     the loss is the mean over them and all."""

@@ -48,7 +48,8 @@ class Contrast:
       nothing from these: it would learn to tell what was encoded now from what was before.
 
     Earlier texts of contexts are remembered ones in both. What is known to belong with a context is
-    no negative.
+    no negative. A text that many items share is met more often than it scores, for its items share
+    what it is met: the logarithm of their number is added to its score.
 
     Args:
         corpus: the texts.
@@ -78,6 +79,7 @@ class Contrast:
         self._reference = reference
         self._met = np.flatnonzero(examples.met)
         self._log_drawn = np.log(np.maximum(examples.drawn, 1e-9)).astype(np.float32)
+        self._log_items = np.log(np.maximum(examples.items, 1)).astype(np.float32)
         first = torch.from_numpy(corpus.embed_all(versions.shape[0]))
         self.remembered = first.to(device)
         """``(n_texts, dim)`` what the encoder last said of every text."""
@@ -118,22 +120,25 @@ class Contrast:
         original = torch.from_numpy(texts[read == texts]).to(self.device)
         self.remembered[original] = embeddings.detach()[torch.from_numpy(read == texts)]
         self._stale = True
-        offsets = (self.config.popularity_correction - 1) * self._log_drawn[texts]
+        offsets = self._offsets(texts) - self._log_drawn[texts]
         return Candidates(texts, embeddings, offsets, np.ones(texts.size, dtype=bool))
 
     def _from_memory(self, batch: Batch, random: np.random.Generator) -> Candidates:
         """All texts that were met, or as many as the settings ask for, as last encoded."""
         texts, met, most = self._met, self._met.size, self.config.negatives
         negative = np.ones(met, dtype=bool)
-        offsets = self.config.popularity_correction * self._log_drawn[texts]
+        offsets = self._offsets(texts)
         if met > most:
             drawn = random.choice(self._met, most, replace=False)
             texts = np.union1d(drawn, batch.targets)
             negative = np.isin(texts, drawn)
             # those drawn stand for all
-            offsets = self.config.popularity_correction * self._log_drawn[texts]
-            offsets = offsets + np.float32(np.log(met / most)) * negative
+            offsets = self._offsets(texts) + (np.log(met / most) * negative).astype(np.float32)
         return Candidates(texts, self.remembered[self._tensor(texts)], offsets, negative)
+
+    def _offsets(self, texts: IntArray) -> FloatArray:
+        """Added to scores while learning: a text is met as often as all its items together."""
+        return self._log_items[texts] + self.config.popularity_correction * self._log_drawn[texts]
 
     def _hard(self, batch: Batch, random: np.random.Generator) -> IntArray:
         """Texts near to a target in words, and far from it where the reference can tell."""

@@ -46,6 +46,8 @@ class Examples(Protocol):
     """``(n_texts,)`` texts that occur in them; others are nobody's negatives."""
     drawn: DoubleArray
     """``(n_texts,)`` how often each text is the target; sums to 1."""
+    items: IntArray
+    """``(n_texts,)`` how many items have each text."""
     size: int
     """How many different ones there are."""
 
@@ -55,9 +57,7 @@ class Examples(Protocol):
 
 
 class HistoryExamples:
-    """From the latest texts of a user's history, the next one.
-
-    Events whose text is among those it would be told from teach nothing new, and are left out.
+    """From the latest texts of a user's history, the next one that the user meets the first time.
 
     Args:
         histories: who met what.
@@ -84,16 +84,13 @@ class HistoryExamples:
         self.met = np.bincount(self._texts, minlength=n_texts) > 0
         places = (np.ones(self._texts.size, dtype=bool), (self._users, self._texts))
         self._met_by = csr_array(places, shape=(histories.n_users, n_texts))
-        events = np.arange(self._texts.size)
-        new = np.ones(events.size, dtype=bool)
-        for back in range(1, length + 1):
-            earlier = events - back
-            reached = earlier >= self._starts[self._users]
-            new &= ~reached | (self._texts[np.maximum(earlier, 0)] != self._texts)
-        self._events = np.flatnonzero(new & (events > self._starts[self._users]))
+        pairs = self._users * n_texts + self._texts
+        firsts = np.sort(np.unique(pairs, return_index=True)[1])
+        self._events = firsts[firsts > self._starts[self._users[firsts]]]
         self.size = int(self._events.size)
         counts = np.bincount(self._texts[self._events], minlength=n_texts)
         self.drawn = counts / max(self.size, 1)
+        self.items = np.bincount(text_of_item[text_of_item != BLANK], minlength=n_texts)
 
     def draw(self, n: int, random: np.random.Generator) -> Batch:
         """Draws examples, with replacement."""
@@ -135,6 +132,7 @@ class PairExamples:
         self.drawn: DoubleArray = np.bincount(
             self.pairs[1], self.chances, minlength=n_texts
         ).astype(np.float64)
+        self.items = np.bincount(text_of_item[text_of_item != BLANK], minlength=n_texts)
         self._cumulated = np.cumsum(self.chances)
         together = (np.ones(self.size, dtype=bool), (self.pairs[0], self.pairs[1]))
         self._together = csr_array(together, shape=(n_texts, n_texts))

@@ -32,18 +32,17 @@ class Projection(nn.Module):
 
     Args:
         config: settings.
-        dim: width of what it is given.
-        out_dim: width of the encoder, of which at most so many dimensions are kept.
+        dim: width of what it is given, of which the settings say how many dimensions are kept.
         device: where it runs.
     """
 
     mean: Tensor
     matrix: Tensor
 
-    def __init__(self, config: TextConfig, dim: int, out_dim: int, device: torch.device) -> None:
+    def __init__(self, config: TextConfig, dim: int, device: torch.device) -> None:
         super().__init__()
         self.config = config
-        self.out_dim = min(config.embedding_dim or out_dim, out_dim)
+        self.out_dim = min(config.embedding_dim, dim)
         self.register_buffer("mean", torch.zeros(dim))
         self.matrix = nn.Parameter(torch.eye(dim)[:, : self.out_dim].clone(), requires_grad=False)
         self.down: Tensor | None = None

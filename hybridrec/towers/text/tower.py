@@ -25,7 +25,7 @@ from hybridrec.towers.text.corpus import Corpus
 from hybridrec.towers.text.encoder import TextEncoder
 from hybridrec.towers.text.examples import BLANK
 from hybridrec.towers.text.finetuning import FineTuning, drawn_from, text_means
-from hybridrec.towers.text.lexicon import Lexicon, rarities
+from hybridrec.towers.text.lexicon import Lexicon
 from hybridrec.towers.text.projection import Projection
 from hybridrec.towers.text.store import EmbeddingStore, fingerprint
 from hybridrec.towers.text.template import ItemTexts
@@ -56,9 +56,8 @@ class TextTower(HistoryMeanTower):
         """Gradient steps after which the first validated fit was best."""
         self._encoder: TextEncoder | None = None
         self._projection: Projection | None = None
-        self._restored: dict[str, NamedArrays] = {}
+        self._kept: dict[str, NamedArrays] = {}
         self._reader: ItemTexts | None = None
-        self._rarities: FloatArray | None = None
         self._lexicon: Lexicon | None = None
         self._corpus: Corpus | None = None
         self._brought: tuple[FloatArray, FloatArray] | None = None
@@ -105,7 +104,7 @@ class TextTower(HistoryMeanTower):
             self._encoder = TextEncoder(self.config, self.device)
             parameters = self._encoder.trained_parameters()
             with torch.no_grad():
-                for name, value in self._restored.get("encoder", {}).items():
+                for name, value in self._kept.get("encoder", {}).items():
                     parameters[name].copy_(torch.from_numpy(value))
             self._encoder.changed()
         return self._encoder
@@ -114,10 +113,12 @@ class TextTower(HistoryMeanTower):
     def projection(self) -> Projection:
         """What maps the encoder's embeddings to those that score."""
         if self._projection is None:
-            kept = self._restored.get("projection", {})
-            dim = self.encoder.dim if not kept else kept["matrix"].shape[1]
-            given = kept["matrix"].shape[0] if kept else dim * (1 + self.config.lexical)
-            self._projection = Projection(self.config, given, dim, self.device)
+            kept = self._kept.get("projection", {})
+            if kept:
+                given = kept["matrix"].shape[0]
+            else:
+                given = self.encoder.dim + (0 if self.lexicon is None else self.lexicon.width)
+            self._projection = Projection(self.config, given, self.device)
             if kept:
                 self._projection.restore(kept)
         return self._projection
@@ -157,9 +158,10 @@ class TextTower(HistoryMeanTower):
 
     @property
     def lexicon(self) -> Lexicon | None:
-        """What weighs words one by one; ``None`` where the settings want none."""
-        if self._lexicon is None and self._rarities is not None:
-            self._lexicon = Lexicon(self.encoder, self._rarities)
+        """What tells words one by one; ``None`` where the settings want none."""
+        kept = self._kept.get("lexicon")
+        if self._lexicon is None and kept:
+            self._lexicon = Lexicon.restored(self.encoder, kept)
         return self._lexicon
 
     def embed_items(
@@ -181,11 +183,10 @@ class TextTower(HistoryMeanTower):
         written = json.dumps(reader, ensure_ascii=False)
         arrays["reader"] = np.frombuffer(written.encode(), dtype=np.uint8)
         arrays["best_steps"] = np.array(-1 if self.best_steps is None else self.best_steps)
-        if self._rarities is not None:
-            arrays["rarities"] = self._rarities
-        arrays |= {f"projection.{name}": v for name, v in self.projection.state().items()}
-        trained: Mapping[str, npt.NDArray[Any]] = self._restored.get("encoder", {})
-        return arrays | {f"encoder.{name}": value for name, value in trained.items()}
+        kept = self._kept | {"projection": self.projection.state()}
+        return arrays | {
+            f"{part}.{name}": value for part in kept for name, value in kept[part].items()
+        }
 
     def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
         """Takes on a saved :meth:`state`; the encoder is loaded only when new texts come."""
@@ -194,15 +195,14 @@ class TextTower(HistoryMeanTower):
         self._reader = ItemTexts(template, tuple(texts), tuple(attributes))
         steps = int(arrays["best_steps"])
         self.best_steps = None if steps < 0 else steps
-        self._restored = {
+        self._kept = {
             part: {
                 name.removeprefix(f"{part}."): np.array(value)
                 for name, value in arrays.items()
                 if name.startswith(f"{part}.")
             }
-            for part in ("projection", "encoder")
+            for part in ("projection", "lexicon", "encoder")
         }
-        self._rarities = np.asarray(arrays["rarities"]) if "rarities" in arrays else None
         self._encoder = self._projection = self._corpus = self._lexicon = None
         return self
 
@@ -227,7 +227,8 @@ class TextTower(HistoryMeanTower):
         """
         if not again and self.config.lexical:
             tokens = self.encoder.tokens(distinct.tolist())
-            self._rarities = rarities(tokens, self.encoder.word_vectors.shape[0])
+            self._lexicon = Lexicon.of(self.encoder, tokens, self.seed)
+            self._kept["lexicon"] = self._lexicon.state()
         steps = self._steps(again, data.validate is not None)
         examples = drawn_from(data.histories, text_of_item, distinct.size, self.config)
         if steps and not examples.size:
@@ -268,7 +269,7 @@ class TextTower(HistoryMeanTower):
         best = tuning.run(steps, session, measure, getattr(data.validate, "metric", ""))
         if data.validate is not None:
             self.best_steps = best
-        self._restored["encoder"] = {
+        self._kept["encoder"] = {
             name: value.detach().cpu().numpy().copy()
             for name, value in self.encoder.trained_parameters().items()
         }

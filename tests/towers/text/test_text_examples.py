@@ -87,10 +87,14 @@ class TestHistories:
     def test_do_not_mix_users(self) -> None:
         assert self.drawn([0, 1], [2, 3]) == {(((0, 1.0),), 1), (((2, 1.0),), 3)}
 
-    def test_leave_out_what_was_just_met(self) -> None:
+    def test_tell_only_what_the_user_meets_the_first_time(self) -> None:
         assert self.drawn([0, 1, 0, 0]) == {(((0, 1.0),), 1)}
-        # longer ago than is looked at, it is new again
-        assert (((2, 0.667), (1, 0.333)), 0) in self.drawn([0, 1, 2, 0])
+        # however long ago it was met, and whoever else met it
+        assert self.drawn([0, 1, 2, 0], [3, 0]) == {
+            (((0, 1.0),), 1),
+            (((1, 0.667), (0, 0.333)), 2),
+            (((3, 1.0),), 0),
+        }
 
     def test_know_all_that_the_user_met(self) -> None:
         made = HistoryExamples(histories([0, 1, 2], [3]), np.arange(4), 4, 1, decay=1.0)
@@ -110,6 +114,7 @@ class TestHistories:
         assert made.size == 1
         assert set(batch.targets) == {1}
         np.testing.assert_array_equal(batch.contexts, 0)
+        np.testing.assert_array_equal(made.items, [2, 1])
         np.testing.assert_allclose(batch.weights.sum(axis=1), 1.0, rtol=1e-6)
 
     @pytest.mark.parametrize("users", [[[0], [1]], [[2, 2, 2]], [[]]])
