@@ -44,6 +44,8 @@ SECTIONS = ("warm", "cold", "precision", "widths")
 PROFILES: dict[str, float | None] = {"whole": None, "recent": 14.0}
 WARM_METRIC, COLD_METRIC = "recall@10", "recall@50"
 COLD_SHARE = 0.1
+LORA_STEPS = 2
+"""Times the steps of the settings, for adapters learn more slowly."""
 WIDTHS = (384, 256, 128, 64, 32)
 RESULTS = Path(__file__).parent / "results" / "text-tower.md"
 
@@ -308,10 +310,14 @@ class Measure:
 
     def _tuned(self, question: Question, *, all_tunings: bool) -> Iterable[Row]:
         """What fine-tuning makes of it."""
-        chosen = {"fine-tuned, full": {"tuning": "full"}}
+        chosen: dict[str, dict[str, object]] = {"fine-tuned, full": {"tuning": "full"}}
         if all_tunings:
-            chosen |= {"fine-tuned, LoRA": {"tuning": "lora"}}
-            chosen |= {"projection alone": {"tuning": "none"}}
+            steps = LORA_STEPS * self.config.steps
+            chosen |= {
+                "fine-tuned, full, all layers": {"tuning": "full", "frozen_layers": 0},
+                "fine-tuned, LoRA": {"tuning": "lora", "steps": steps},
+                "projection alone": {"tuning": "none"},
+            }
         for name, settings in chosen.items():
             tower = self._new(**settings)
             started = time.perf_counter()

@@ -23,8 +23,8 @@ class Projection(nn.Module):
     ``e(x) = normalise(((x − mean) M)[:embedding_dim])``. ``M`` begins as the identity or, where
     embeddings are to be whitened or cut, as the principal axes of the catalogue, widest first, each
     divided by its spread to the power of ``whitening``; inner products of unit vectors do not
-    depend on the axes. It is learnt whole, or by adapters: ``M + down up``, of low rank, which
-    begin with the widest directions (as in PiSSA, Meng et al., NeurIPS 2024).
+    depend on the axes. It is learnt whole, or by adapters: ``M + down up``, of low rank, ``down``
+    drawn at random and ``up`` zeros at first (LoRA).
 
     In a history an item asks for what goes with it rather than for its like: it brings
     ``h = e + e A + taste`` to the user vector. ``A`` (of low rank where ``M`` has adapters) is what
@@ -34,12 +34,13 @@ class Projection(nn.Module):
         config: settings.
         dim: width of what it is given, of which the settings say how many dimensions are kept.
         device: where it runs.
+        seed: draws what adapters begin with.
     """
 
     mean: Tensor
     matrix: Tensor
 
-    def __init__(self, config: TextConfig, dim: int, device: torch.device) -> None:
+    def __init__(self, config: TextConfig, dim: int, device: torch.device, seed: int) -> None:
         super().__init__()
         self.config = config
         self.out_dim = min(config.embedding_dim, dim)
@@ -51,10 +52,12 @@ class Projection(nn.Module):
         self.asks_down: Tensor | None = None
         self.taste: Tensor | None = None
         if config.projection and config.tuning == "lora":
+            random = torch.Generator().manual_seed(seed)
             rank = min(config.lora.projection_rank, self.out_dim)
-            self.down = nn.Parameter(_widest(torch.eye(dim), rank))
+            self.down = nn.Parameter(torch.randn(dim, rank, generator=random) / rank**0.5)
             self.up = nn.Parameter(torch.zeros(rank, self.out_dim))
-            self.asks_down = nn.Parameter(_widest(torch.eye(self.out_dim), rank))
+            asks_down = torch.randn(self.out_dim, rank, generator=random) / rank**0.5
+            self.asks_down = nn.Parameter(asks_down)
             self.asks = nn.Parameter(torch.zeros(rank, self.out_dim))
         elif config.projection:
             self.matrix.requires_grad_(True)
@@ -67,10 +70,6 @@ class Projection(nn.Module):
         """Sets the mean and the axes by a catalogue's embeddings ``(n, dim)``."""
         self.centre(embeddings)
         config = self.config
-        if self.down is not None:
-            directions = torch.from_numpy(principal_axes(embeddings, 0.0).astype(np.float32))
-            with torch.no_grad():
-                self.down.copy_(_widest(directions, self.down.shape[1]))
         if not config.whitening and self.out_dim == embeddings.shape[1] and not _nested(config):
             return
         axes = principal_axes(embeddings, config.whitening)[:, : self.out_dim]
@@ -159,12 +158,6 @@ def principal_axes(embeddings: FloatArray, whitening: float) -> DoubleArray:
     variances = variances + variances.mean() * dim / max(n, 1)
     relative = np.sqrt(variances / variances[0]) if variances[0] > 0 else np.ones(dim)
     return np.asarray(axes[:, ::-1] / relative**whitening, dtype=np.float64)
-
-
-def _widest(directions: Tensor, rank: int) -> Tensor:
-    """The first columns, of the length at which an adapter learns as fast as a whole matrix."""
-    length = float(np.sqrt(directions.shape[0] / rank))
-    return directions[:, :rank] * length
 
 
 def _nested(config: TextConfig) -> bool:

@@ -118,7 +118,7 @@ class TextTower(HistoryMeanTower):
                 given = kept["matrix"].shape[0]
             else:
                 given = self.encoder.dim + (0 if self.lexicon is None else self.lexicon.width)
-            self._projection = Projection(self.config, given, self.device)
+            self._projection = Projection(self.config, given, self.device, self.seed)
             if kept:
                 self._projection.restore(kept)
         return self._projection

@@ -20,7 +20,7 @@ def embeddings() -> np.ndarray:
 
 def started(embeddings: np.ndarray, **settings: object) -> Projection:
     dim = embeddings.shape[1]
-    made = Projection(TextConfig.model_validate(settings), dim, CPU)
+    made = Projection(TextConfig.model_validate(settings), dim, CPU, 0)
     made.start(embeddings)
     return made
 
@@ -118,7 +118,7 @@ def test_a_restored_one_maps_alike(embeddings: np.ndarray, tuning: str) -> None:
     with torch.no_grad():
         for value in made.parameters():
             value.add_(0.1)
-    again = Projection(made.config, 4, CPU)
+    again = Projection(made.config, 4, CPU, 1)
     again.restore(made.state())
 
     np.testing.assert_array_equal(again.apply_to(embeddings), made.apply_to(embeddings))
