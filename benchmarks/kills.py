@@ -51,9 +51,11 @@ def main() -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         whole = time.perf_counter() - started
         rows: list[list[object]] = [["never", None, round(whole, 1), *metrics(model)]]
-        for _ in range(arguments.kills):
-            rows.append(killed_and_resumed(command, model, moments.uniform(0, whole)))
-            print(rows[-1], flush=True)
+        while len(rows) <= arguments.kills:
+            row = killed_and_resumed(command, model, moments.uniform(0, whole))
+            if row is not None:
+                rows.append(row)
+                print(row, flush=True)
     text = f"{markdown.table(HEADER, rows)}\n\n- {DATASET}; best validation metric of each tower\n"
     text += f"- {describe(arguments.seed)}\n"
     print(text)
@@ -75,12 +77,16 @@ def fit_command(folder: Path, data: Path | None, config: Path | None) -> tuple[l
     return [*command, "--config", str(settings)], model
 
 
-def killed_and_resumed(command: list[str], model: Path, after: float) -> list[object]:
-    """A row: when it was killed, what was there then, and what the fit came to."""
+def killed_and_resumed(command: list[str], model: Path, after: float) -> list[object] | None:
+    """A row: when it was killed, what was there then, and what the fit came to.
+
+    ``None`` where the fit ended before.
+    """
     fit = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     time.sleep(after)
     fit.send_signal(signal.SIGKILL)
-    fit.wait()
+    if fit.wait() == 0:
+        return None
     Recommender.load(model)  # the one of before, every file checked
     kept = 0
     for directory in model.parent.glob(".today-fit-*"):
