@@ -52,7 +52,7 @@ class LoraConfig(Settings):
     """An adapter's output is scaled by ``alpha / rank``."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Chance that an adapter's input is left out while learning."""
-    projection_rank: int = Field(128, ge=1)
+    projection_rank: int = Field(256, ge=1)
     """Rank of each of the two adapters behind the encoder: of the projection, and of what items
     bring to user vectors."""
 
