@@ -22,7 +22,7 @@ SPACE = SearchSpace.from_mapping(
     {
         "vary": {
             "towers.collaborative.embedding_dim": {"choices": [1, 8]},
-            "towers.collaborative.regularization": {"low": 0.1, "high": 100.0, "log": True},
+            "towers.collaborative.regularization": {"low": 0.01, "high": 0.2, "log": True},
         }
     }
 )
