@@ -45,7 +45,7 @@ from hybridrec.training import new_towers
 from kg import KnowledgeGraph
 
 FORMAT = "hybridrec"
-VERSION = 3
+VERSION = 4
 MANIFEST = "manifest.json"
 OLD = "-old"
 
