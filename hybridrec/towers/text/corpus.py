@@ -97,7 +97,8 @@ class Corpus:
         """Embeddings of the first ``n`` texts, ``(n, dim)``."""
         out = np.zeros((n, self._encoder.dim), dtype=np.float32)
         with torch.inference_mode():
-            for batch in track(list(batches(self.lengths[:n])), "text tower: encoding"):
+            parts = batches(self.lengths[:n], self._encoder.batch_tokens)
+            for batch in track(list(parts), "text tower: encoding"):
                 out[batch] = self._upper(batch).cpu().numpy()
         return out if self._lexical is None else np.hstack([out, self._lexical[:n]])
 
@@ -114,7 +115,8 @@ class Corpus:
 
     def _computed(self) -> npt.NDArray[np.float16]:
         states = np.empty((int(self.lengths.sum()), self._encoder.dim), dtype=np.float16)
-        for batch in track(list(batches(self.lengths)), "text tower: frozen layers"):
+        parts = batches(self.lengths, self._encoder.batch_tokens)
+        for batch in track(list(parts), "text tower: frozen layers"):
             hidden = self._encoder.lower([self._tokens[text] for text in batch]).half().cpu()
             real = np.arange(hidden.shape[1]) < self.lengths[batch, None]
             states[self._rows(batch)] = hidden.numpy()[real]

@@ -11,7 +11,6 @@ from torch import nn
 
 from hybridrec.errors import ConfigError, NotEnoughMemoryError
 from hybridrec.learning import memory
-from hybridrec.towers.text import encoder as text_encoder
 from hybridrec.towers.text import loading
 from hybridrec.towers.text.config import TextConfig
 from hybridrec.towers.text.corpus import Corpus
@@ -94,7 +93,7 @@ def test_embeddings_do_not_depend_on_the_size_of_batches(
 ) -> None:
     model = encoder(tiny_encoder)
     whole = model.encode(TEXTS)
-    monkeypatch.setattr(text_encoder, "ENCODE_TOKENS", 8)
+    monkeypatch.setattr(model, "batch_tokens", 8)
 
     np.testing.assert_allclose(model.encode(TEXTS), whole, atol=1e-5)
 
