@@ -23,12 +23,7 @@ def native_bfloat16(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # private names of torch, absent from some builds
-    asked = (
-        getattr(torch.cpu, name, None)
-        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    )
-    return any(ask() for ask in asked if ask is not None)
+    return any(map(_supported, ("_is_avx512_bf16_supported", "_is_amx_tile_supported")))
 
 
 def computing(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
@@ -41,23 +36,26 @@ def computing(precision: Precision, device: torch.device) -> AbstractContextMana
 def quantised(model: M) -> M:
     """A copy whose linear maps multiply 8-bit integers: weights by output, inputs as they come.
 
-    On CPUs alone. What narrows the first and the last layer's feed-forward part stays in float32:
-    a few of its inputs are so large that the others would be rounded to nothing (Bondarenko et al.,
-    "Understanding and Overcoming the Challenges of Efficient Transformer Quantization", 2021).
+    On CPUs alone. Those that sum products of 8-bit integers natively (VNNI) give inputs all 8 bits,
+    others 7, as torch does everywhere: sums of larger products overflow there.
     """
+    from torch.ao.nn.quantized.dynamic import Linear
     from torch.ao.quantization import per_channel_dynamic_qconfig, quantize_dynamic
 
-    linear = {name: part for name, part in model.named_modules() if isinstance(part, nn.Linear)}
-    narrowing = [name for name, part in linear.items() if part.in_features > part.out_features]
-    chosen = {
-        name: per_channel_dynamic_qconfig
-        for name in linear
-        if name not in (*narrowing[:1], *narrowing[-1:])
-    }
     with warnings.catch_warnings():
         # torch means to move this to torchao, which brings no faster kernels for CPUs
         warnings.simplefilter("ignore")
         made: M = quantize_dynamic(  # type: ignore[no-untyped-call]
-            copy.deepcopy(model), chosen, inplace=True
+            copy.deepcopy(model), {nn.Linear: per_channel_dynamic_qconfig}, inplace=True
         )
+    if _supported("_is_vnni_supported"):
+        for part in made.modules():
+            if isinstance(part, Linear):
+                part.version = 3  # the last format whose inputs have 8 bits
     return made
+
+
+def _supported(name: str) -> bool:
+    """What torch says of the CPU by a private name, absent from some builds."""
+    ask = getattr(torch.cpu, name, None)
+    return ask is not None and bool(ask())
