@@ -132,8 +132,7 @@ class Given(Among):
         self._item_embeddings = items
         self._histories = items if histories is None else histories
 
-    @property
-    def history_embeddings(self) -> FloatArray:
+    def brought_by(self, embeddings: FloatArray) -> FloatArray:
         """What each item brings to a user vector."""
         return self._histories
 

@@ -139,10 +139,25 @@ class HistoryMeanTower(Tower):
     daily does not drown the rest.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._brought: tuple[FloatArray, FloatArray] | None = None
+
     @property
     def history_embeddings(self) -> FloatArray:
         """What each item brings to a user vector, ``(n_items, embedding_dim)``."""
-        return self.item_embeddings
+        embeddings = self.item_embeddings
+        if self._brought is None or self._brought[0] is not embeddings:
+            self._brought = embeddings, self.brought_by(embeddings)
+        return self._brought[1]
+
+    def brought_by(self, embeddings: FloatArray) -> FloatArray:
+        """What items of these embeddings bring to user vectors: these, unless a tower says other.
+
+        Args:
+            embeddings: those of all items; another array whenever they change.
+        """
+        return embeddings
 
     def fold_in(self, weights: csr_array) -> FloatArray:
         """User vectors of weighted histories, ``(n_users, embedding_dim)``."""

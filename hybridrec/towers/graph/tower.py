@@ -124,13 +124,12 @@ class GraphTower(HistoryMeanTower):
         family = FAMILIES[config.family]
         return family(n_relations, config.embedding_dim, config.layers, normalise=config.normalise)
 
-    @property
-    def history_embeddings(self) -> FloatArray:
-        """What each item brings to a user vector: itself, all users' taste, and 1 for the bias.
+    def brought_by(self, embeddings: FloatArray) -> FloatArray:
+        """What items bring to user vectors: themselves, all users' taste, and 1 for the bias.
 
         Shares of a history sum to 1, so that a user asks for taste and bias once.
         """
-        embeddings = self.item_embeddings.copy()
+        embeddings = embeddings.copy()
         if "unmet.met" in self._learned:
             # made to be ranked, and longer: in a history they are to count as any other
             known = np.pad(self._learned["unmet.met"], (0, len(embeddings)))[: len(embeddings)]
@@ -274,7 +273,7 @@ class GraphTower(HistoryMeanTower):
         touched = Touched.of(graph.messages, graph.n_items)
         if touched.nodes.size == 0:
             return
-        embeddings = self.item_embeddings
+        embeddings = self.item_embeddings.copy()
         unmet = trainer.model.popularity.cpu().numpy() == 0
         model = UnmetItems.starting(touched, embeddings[:, :-1], ~unmet, len(graph.relations))
         model.to(self.device)
@@ -290,6 +289,7 @@ class GraphTower(HistoryMeanTower):
         length = np.median(lengths) if lengths.size else 0.0
         self._learned |= model.arrays()
         self._learned |= {"unmet.length": np.array(length), "unmet.met": ~unmet}
+        self._item_embeddings = embeddings
 
     def _resume(self, model: GraphModel, graph: CollaborativeGraph) -> None:
         """Puts what an earlier fit learned into the model, wherever it is about the same things."""

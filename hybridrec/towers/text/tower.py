@@ -60,8 +60,6 @@ class TextTower(HistoryMeanTower):
         self._reader: ItemTexts | None = None
         self._lexicon: Lexicon | None = None
         self._corpus: Corpus | None = None
-        self._brought: tuple[FloatArray, FloatArray] | None = None
-        """The item embeddings, and what these bring to user vectors."""
 
     def fit(self, data: TrainingData, session: FitSession | None = None) -> Self:
         """Fine-tunes the encoder and embeds the catalogue; fitted before, it goes on from there.
@@ -123,13 +121,9 @@ class TextTower(HistoryMeanTower):
                 self._projection.restore(kept)
         return self._projection
 
-    @property
-    def history_embeddings(self) -> FloatArray:
-        """What each item brings to a user vector; see :class:`Projection`."""
-        embeddings = self.item_embeddings
-        if self._brought is None or self._brought[0] is not embeddings:
-            self._brought = embeddings, self.projection.histories_of(embeddings)
-        return self._brought[1]
+    def brought_by(self, embeddings: FloatArray) -> FloatArray:
+        """What items bring to user vectors; see :class:`Projection`."""
+        return self.projection.histories_of(embeddings)
 
     def encode(self, texts: list[str]) -> FloatArray:
         """Embeddings of texts before centring, the encoder's and beside them the lexicon's.
