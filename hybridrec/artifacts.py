@@ -37,6 +37,7 @@ from hybridrec.data.identifiers import IdCodec
 from hybridrec.data.quality import Ledger
 from hybridrec.errors import ArtifactError, examples
 from hybridrec.fusion.affinity import Affinity
+from hybridrec.fusion.neighbours import Neighbours
 from hybridrec.fusion.pipeline import Fusion
 from hybridrec.fusion.signals import ItemStatistics
 from hybridrec.learning.curves import Curves
@@ -129,7 +130,10 @@ def load(directory: Path) -> tuple[RecommenderConfig, Fusion, Shop, Curves]:
     }
     fusion = Fusion(towers, config, timed=timed, relations=tuple(ids["relations"]))
     statistics = ItemStatistics(_read_arrays(directory / "statistics.safetensors"))
-    fusion.observe(statistics, Affinity.of(graph).only(fusion.relations))
+    neighbours = None
+    if config.neighbours is not None:
+        neighbours = Neighbours.from_arrays(_read_arrays(directory / "neighbours.safetensors"))
+    fusion.observe(statistics, Affinity.of(graph).only(fusion.relations), neighbours)
     fusion.restore_rankers(_read_arrays(directory / "rankers.safetensors"))
     curves = Curves.from_polars(pl.read_parquet(directory / "curves.parquet"))
     return config, fusion, shop, curves
@@ -202,6 +206,8 @@ def _write(
         },
     )
     _write_arrays(directory / "statistics.safetensors", fusion.statistics.columns)
+    if fusion.neighbours is not None:
+        _write_arrays(directory / "neighbours.safetensors", fusion.neighbours.arrays())
     if shop.graph is not None:
         shop.graph.save(directory / "graph")
     for name, tower in fusion.towers.items():

@@ -50,11 +50,23 @@ class ValidationConfig(Settings):
     """What is measured, with its cut-off."""
 
 
+class NeighboursConfig(Settings):
+    """Which items foretell which: a sparse linear model from items to items (SLIM)."""
+
+    neighbours: int = Field(100, ge=1)
+    """Items that foretell an item, at most: the nearest to it."""
+    regularization: float = Field(100.0, gt=0)
+    """Holds weights small: what an item tells of another counts half when so many users met it."""
+    shared_weight: float = Field(2.0, ge=0)
+    """What the entities and words that items share count beside a user who met them; 0 leaves
+    them out."""
+
+
 class CandidatesConfig(Settings):
     """Which items reach the ranker."""
 
     per_source: int = Field(150, ge=1)
-    """Best items of every tower under every profile, and of those popular now."""
+    """Best items of every tower and of neighbours under every profile, and of those popular now."""
     own: int = Field(200, ge=0)
     """The user's own items, most and latest bought first, where seen items are not excluded."""
 
@@ -62,9 +74,10 @@ class CandidatesConfig(Settings):
 class RankerConfig(Settings):
     """The learned fusion ranker."""
 
-    horizon_days: float = Field(28.0, gt=0)
+    horizon_days: float | None = Field(28.0, gt=0)
     """The ranker learns from what users did in this many days after the towers' training moment;
-    without times, from each user's last event."""
+    null, or without times, from each user's last event: for shops whose users come seldom, and each
+    at another time."""
     hidden: int = Field(32, ge=1)
     """Width of its two hidden layers."""
     members: int = Field(3, ge=1)
@@ -99,6 +112,8 @@ class RecommenderConfig(Settings):
     short_profile: ProfileConfig = ProfileConfig(half_life_days=14.0, half_life_events=5.0)
     """The user's present interests."""
     towers: TowersConfig = TowersConfig()
+    neighbours: NeighboursConfig | None = NeighboursConfig()
+    """The items' neighbours; null leaves them out."""
     validation: ValidationConfig = ValidationConfig()
     candidates: CandidatesConfig = CandidatesConfig()
     ranker: RankerConfig = RankerConfig()

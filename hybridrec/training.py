@@ -21,6 +21,7 @@ from hybridrec.data.roles import attributes, text_columns
 from hybridrec.data.texts import text_parts
 from hybridrec.evaluation.validation import HeldOut
 from hybridrec.fusion.affinity import Affinity
+from hybridrec.fusion.neighbours import Neighbours
 from hybridrec.fusion.pipeline import Fusion
 from hybridrec.fusion.profiles import profile_weights
 from hybridrec.fusion.signals import ItemStatistics
@@ -74,8 +75,9 @@ def fit(
     with stage(f"towers, {moment}"):
         training = training_data(before, graph_before, config, after)
         learn_towers(towers, training, session, moment)
+        neighbours = _neighbours(training, config, session, moment)
     with stage("fusion ranker"):
-        _observe(fusion, training)
+        _observe(fusion, training, neighbours)
         ranker_session = session("fusion ranker")
         known = ranker_session.result()
         if known is None:
@@ -86,7 +88,8 @@ def fit(
     with stage("towers, on everything"):
         training = training_data(data, graph, config)
         learn_towers(towers, training, session, "on everything")
-    _observe(fusion, training)
+        neighbours = _neighbours(training, config, session, "on everything")
+    _observe(fusion, training, neighbours)
     return Fitted(fusion, graph, training.histories)
 
 
@@ -205,18 +208,44 @@ def learn_towers(
             training = replace(training, reference_embeddings=tower.item_embeddings)
 
 
-def _observe(fusion: Fusion, training: TrainingData) -> None:
+def _neighbours(
+    training: TrainingData,
+    config: RecommenderConfig,
+    session: Callable[[str], FitSession],
+    moment: str,
+) -> Neighbours | None:
+    """Which items foretell which; taken over where an earlier run of the fit found it."""
+    if config.neighbours is None:
+        return None
+    with stage("neighbours"):
+        own_session = session(f"neighbours, {moment}")
+        known = own_session.result()
+        if known is not None:
+            return Neighbours.from_arrays(known)
+        found = Neighbours.of(
+            training.histories,
+            Affinity.of(training.graph),
+            training.catalogue,
+            training.text_columns,
+            config.neighbours,
+        )
+        own_session.finish(found.arrays())
+        return found
+
+
+def _observe(fusion: Fusion, training: TrainingData, neighbours: Neighbours | None) -> None:
     """Takes on the state of the shop as of the end of the training data."""
     affinity = Affinity.of(training.graph).only(fusion.relations)
-    fusion.observe(ItemStatistics.of(training.histories), affinity)
+    fusion.observe(ItemStatistics.of(training.histories), affinity, neighbours)
 
 
 def split_for_ranker(data: Dataset, config: RecommenderConfig) -> tuple[Dataset, Dataset]:
     """The data up to the moment the ranker and early stopping learn from, and what came after."""
-    if data.as_of is None:
+    days = config.ranker.horizon_days
+    if data.as_of is None or days is None:
         return data.split_leave_last_out(1)
     span = data.as_of - (data.since or data.as_of)
-    horizon = timedelta(days=config.ranker.horizon_days)
+    horizon = timedelta(days=days)
     if span < 2 * horizon:
         horizon = span * SHORTEST_SHARE
     return data.split_by_time(at=data.as_of - horizon)

@@ -7,6 +7,10 @@ from typing import Final
 
 import polars as pl
 
+_KANA_AND_HAN: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"
+UNSPACED: Final = f"\u3001-\u303f{_KANA_AND_HAN}\uff01-\uffee"
+"""Characters of scripts without spaces, their punctuation and full-width forms included, as they
+stand in a regular expression's brackets."""
 PART_SEPARATOR: Final = ". "
 """Between the parts of an item's text."""
 
@@ -32,6 +36,17 @@ def text_parts(catalogue: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
     parts = [_written(catalogue, column).str.strip_chars() for column in present]
     filled = [pl.when(part != "").then(part) for part in parts]
     return catalogue.select(pl.concat_list(filled).list.drop_nulls().alias("parts")).to_series()
+
+
+def words(texts: pl.Series) -> pl.Series:
+    """The words of every text in lower case, without punctuation.
+
+    In scripts without spaces every character is a word.
+
+    >>> words(pl.Series(["Anti-Aging Cream 50ml", "保湿 cream", ""])).to_list()
+    [['anti', 'aging', 'cream', '50ml'], ['保', '湿', 'cream'], []]
+    """
+    return texts.str.to_lowercase().str.extract_all(rf"[{_KANA_AND_HAN}]|[^\W_{UNSPACED}]+")
 
 
 def _written(catalogue: pl.DataFrame, column: str) -> pl.Expr:

@@ -23,7 +23,7 @@ from hybridrec.evaluation.slices import (
     ranges,
 )
 from hybridrec.fusion.pipeline import Fusion
-from hybridrec.fusion.profiles import profile_weights
+from hybridrec.fusion.profiles import Scorer, profile_weights
 from hybridrec.shop import Shop
 
 BLOCK_USERS = 256
@@ -139,7 +139,7 @@ def dense_top(
 
 
 def rivals(fusion: Fusion, exclude: Exclude) -> Mapping[str, Callable[[Histories], FloatArray]]:
-    """Simple models that the fusion must beat: what is popular, own counts, each tower alone."""
+    """Simple models that the fusion must beat: what is popular, own counts, each scorer alone."""
     statistics = fusion.statistics.columns
     models: dict[str, Callable[[Histories], FloatArray]] = {
         "popularity": lambda block: np.tile(statistics["popularity"], (block.n_users, 1))
@@ -152,15 +152,16 @@ def rivals(fusion: Fusion, exclude: Exclude) -> Mapping[str, Callable[[Histories
         models["own counts"] = lambda block: block.weights().toarray()
         if "recent" in statistics:
             models["own counts, half-life 60 days"] = lambda block: block.weights(60.0).toarray()
-    for name, tower in fusion.towers.items():
+    for name, scorer in fusion.scorers.items():
         for profile in ("long", "short"):
 
-            def alone(block: Histories, name: str = name, profile: str = profile) -> FloatArray:
-                tower = fusion.towers[name]
-                weights = profile_weights(block, fusion.config)[profile]
-                return np.asarray(tower.fold_in(weights) @ tower.item_embeddings.T)
+            def alone(
+                block: Histories, scorer: Scorer = scorer, profile: str = profile
+            ) -> FloatArray:
+                return scorer.scores(profile_weights(block, fusion.config)[profile])
 
-            models[f"{tower.name} tower, {profile} profile"] = alone
+            kind = " tower" if name in fusion.towers else ""
+            models[f"{name}{kind}, {profile} profile"] = alone
     return models
 
 

@@ -63,7 +63,7 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
         groups[tower] = groups.get(tower, np.zeros(places.size)) + value
         if not profile:
             continue
-        parts = fusion.towers[tower].attribute(rows[profile], items).astype(np.float64)
+        parts = fusion.scorers[tower].attribute(rows[profile], items).astype(np.float64)
         centred = parts[:, places] - parts.mean(axis=1, keepdims=True)
         totals = centred.sum(axis=0)
         scale = np.divide(

@@ -8,21 +8,21 @@ from scipy.sparse import csr_array
 from hybridrec.arrays import BoolArray, FloatArray
 from hybridrec.config import CandidatesConfig
 from hybridrec.fusion.pairs import Pairs
-from hybridrec.fusion.profiles import TowerScores
+from hybridrec.fusion.profiles import Scores
 
 
 def find_candidates(
-    scores: TowerScores,
+    scores: Scores,
     popularity: FloatArray,
     own: csr_array | None,
     allowed: BoolArray,
     config: CandidatesConfig,
     include: int | None = None,
 ) -> Pairs:
-    """The best items of every tower under every profile, the popular, and the user's own.
+    """The best items of every scorer under every profile, the popular, and the user's own.
 
     Args:
-        scores: what the towers give every item, for a block of users.
+        scores: what towers and neighbours give every item, for a block of users.
         popularity: ``(n_items,)`` how popular items are now.
         own: the users' weighted histories, whose best are candidates too; ``None`` where items
             once seen are not wanted again.

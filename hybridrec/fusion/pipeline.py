@@ -17,14 +17,16 @@ from hybridrec.config import Exclude, RecommenderConfig
 from hybridrec.data.histories import Histories
 from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.candidates import find_candidates
+from hybridrec.fusion.neighbours import Neighbours
 from hybridrec.fusion.pairs import Pairs, concatenate
-from hybridrec.fusion.profiles import TowerScores, profile_weights, profiles
+from hybridrec.fusion.profiles import Scorer, Scores, profile_weights, profiles
 from hybridrec.fusion.ranker import Ranker, Standardised
 from hybridrec.fusion.signals import ItemStatistics, Signal, compute_signals, declared_signals
 from hybridrec.progress import track
 from hybridrec.towers.base import Tower
 from kg import KnowledgeGraph
 
+NEIGHBOURS = "neighbours"
 BLOCK_SCORES = 6_000_000
 """(user, item) scores of one tower held at a time; 24 MB."""
 
@@ -83,20 +85,31 @@ class Fusion:
         }
         self._statistics: ItemStatistics | None = None
         self._affinity: Affinity | None = None
+        self._neighbours: Neighbours | None = None
 
     def _signals(self, question: Exclude) -> tuple[Signal, ...]:
         names = profiles(self.config)
+        scorers = [*self.towers] + [NEIGHBOURS] * (self.config.neighbours is not None)
         return declared_signals(
-            [f"{tower}/{profile}" for tower in self.towers for profile in names],
+            [f"{scorer}/{profile}" for scorer in scorers for profile in names],
             [f"{relation}/{profile}" for relation in self.relations for profile in names],
             timed=self.timed,
             repeats=question == "none",
         )
 
-    def observe(self, statistics: ItemStatistics, affinity: Affinity) -> None:
-        """Takes on the state of the shop as of a moment: what is popular, what shares what."""
+    def observe(
+        self, statistics: ItemStatistics, affinity: Affinity, neighbours: Neighbours | None
+    ) -> None:
+        """Takes on the state of the shop as of a moment.
+
+        Args:
+            statistics: what is popular.
+            affinity: what shares what.
+            neighbours: what foretells what; ``None`` where the settings leave it out.
+        """
         self._statistics = statistics
         self._affinity = affinity
+        self._neighbours = neighbours
 
     @property
     def statistics(self) -> ItemStatistics:
@@ -109,6 +122,19 @@ class Fusion:
         """What items share, as of the moment observed."""
         assert self._affinity is not None
         return self._affinity
+
+    @property
+    def neighbours(self) -> Neighbours | None:
+        """What foretells what, as of the moment observed."""
+        return self._neighbours
+
+    @property
+    def scorers(self) -> dict[str, Scorer]:
+        """All that score items by weighted histories: the towers, and the items' neighbours."""
+        scorers: dict[str, Scorer] = dict(self.towers)
+        if self._neighbours is not None:
+            scorers[NEIGHBOURS] = self._neighbours
+        return scorers
 
     def fit(self, histories: Histories, targets: csr_array) -> None:
         """Trains the rankers on what users did after the moment observed.
@@ -160,7 +186,10 @@ class Fusion:
         for name, embeddings in embedded.items():
             self.towers[name].extend(embeddings)
         statistics = self.statistics.extended(catalogue.height)
-        self.observe(statistics, Affinity.of(graph).only(self.relations))
+        affinity = Affinity.of(graph).only(self.relations)
+        known = self._neighbours
+        neighbours = None if known is None else known.extended(catalogue.height)
+        self.observe(statistics, affinity, neighbours)
 
     def item_similarity(self, item: int) -> FloatArray:
         """Mean cosine over the towers between one item and every item, ``(n_items,)``."""
@@ -189,7 +218,7 @@ class Fusion:
             include: an item that is to be a candidate whatever the sources say.
         """
         weights = profile_weights(histories, self.config)
-        scores = TowerScores.of(self.towers, weights)
+        scores = Scores.of(self.scorers, weights)
         shape = (histories.n_users, histories.n_items)
         mask = np.ones(shape, dtype=bool) if allowed is None else np.tile(allowed, (shape[0], 1))
         own: csr_array | None = weights["long"]

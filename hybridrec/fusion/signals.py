@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from hybridrec.arrays import DoubleArray, FloatArray
 from hybridrec.data.histories import Histories
 from hybridrec.fusion.pairs import Pairs
-from hybridrec.fusion.profiles import TowerScores
+from hybridrec.fusion.profiles import Scores
 
 RECENT_DAYS = 28.0
 LATEST_DAYS = 7.0
@@ -31,7 +31,7 @@ class Signal:
 
     Args:
         name: unique.
-        group: what it speaks for in explanations: a tower's profile (``text/short``),
+        group: what it speaks for in explanations: a scorer's profile (``text/short``),
             ``affinity``, ``popularity`` or ``repeat``.
         meaning: in words, for people.
         absolute: whether its own level counts beside its place among the user's candidates.
@@ -44,7 +44,7 @@ class Signal:
 
 
 def declared_signals(
-    tower_profiles: Iterable[str],
+    scorer_profiles: Iterable[str],
     relation_profiles: Iterable[str],
     *,
     timed: bool,
@@ -53,14 +53,14 @@ def declared_signals(
     """The signals a model has.
 
     Args:
-        tower_profiles: ``tower/profile`` names.
+        scorer_profiles: ``scorer/profile`` names, of towers and of the items' neighbours.
         relation_profiles: ``relation/profile`` names, for relations of the knowledge graph.
         timed: whether the data have times.
         repeats: whether items the user has met may be recommended again.
     """
     signals = [
-        Signal(name, name, f"score of the {name.split('/')[0]} tower, {name.split('/')[1]} profile")
-        for name in tower_profiles
+        Signal(name, name, f"score by {name.split('/')[0]}, {name.split('/')[1]} profile")
+        for name in scorer_profiles
     ]
     signals += [
         Signal(
@@ -137,7 +137,7 @@ class ItemStatistics:
 def compute_signals(
     signals: tuple[Signal, ...],
     pairs: Pairs,
-    scores: TowerScores,
+    scores: Scores,
     shared: Mapping[str, FloatArray],
     statistics: ItemStatistics,
     histories: Histories,
@@ -147,7 +147,7 @@ def compute_signals(
     Args:
         signals: what to compute, in the order of the columns.
         pairs: the candidates of a block of users.
-        scores: what the towers give, for the same block.
+        scores: what towers and neighbours give, for the same block.
         shared: for ``relation/profile`` what share of the history each pair's item has in
             common, ``(n_pairs,)``.
         statistics: popularity, as of the same moment.

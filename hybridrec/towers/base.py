@@ -85,6 +85,10 @@ class Tower(ABC):
     def fold_in(self, weights: csr_array) -> FloatArray:
         """User vectors of weighted histories, ``(n_users, embedding_dim)``."""
 
+    def scores(self, weights: csr_array) -> FloatArray:
+        """What weighted histories give every item, ``(n_users, n_items)``."""
+        return np.asarray(self.fold_in(weights) @ self.item_embeddings.T)
+
     @abstractmethod
     def attribute(self, weights: csr_array, items: IntArray) -> FloatArray:
         """How much each past item gives to a user's scores.

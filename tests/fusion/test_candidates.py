@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from hybridrec.config import CandidatesConfig
 from hybridrec.fusion.candidates import find_candidates
 from hybridrec.fusion.pairs import Pairs
-from hybridrec.fusion.profiles import TowerScores
+from hybridrec.fusion.profiles import Scores
 
 ITEMS = 6
 #                               0    1    2    3    4    5
@@ -28,7 +28,7 @@ def found(
     mask = np.zeros((1, ITEMS), dtype=bool)
     mask[0, range(ITEMS) if allowed is None else allowed] = True
     pairs = find_candidates(
-        TowerScores({"text/long": TEXT, "graph/long": GRAPH}),
+        Scores({"text/long": TEXT, "graph/long": GRAPH}),
         POPULARITY,
         OWN if own else None,
         mask,
@@ -80,7 +80,7 @@ def test_candidates_are_allowed_and_the_best_of_each_source_among_them(
     own = csr_array(random.random((3, ITEMS)) * (random.random((3, ITEMS)) < 0.4))
 
     pairs: Pairs = find_candidates(
-        TowerScores({"text/long": scores}),
+        Scores({"text/long": scores}),
         popularity,
         own if with_own else None,
         allowed,
@@ -106,7 +106,7 @@ def test_users_do_not_see_each_others_candidates(user: int) -> None:
     scores = np.concatenate([TEXT, GRAPH])
     allowed = np.ones((2, ITEMS), dtype=bool)
     both = find_candidates(
-        TowerScores({"text/long": scores}),
+        Scores({"text/long": scores}),
         POPULARITY,
         None,
         allowed,

@@ -7,7 +7,7 @@ import pytest
 
 from hybridrec.data import Histories
 from hybridrec.fusion.pairs import Pairs
-from hybridrec.fusion.profiles import TowerScores
+from hybridrec.fusion.profiles import Scores
 from hybridrec.fusion.signals import (
     SHARE_FLOOR,
     ItemStatistics,
@@ -33,7 +33,7 @@ EVERYTHING = Pairs.from_mask(np.ones((2, 4), dtype=bool))
 def computed(histories: Histories = HISTORIES, pairs: Pairs = EVERYTHING) -> dict[str, np.ndarray]:
     signals = declared_signals([], [], timed=histories.timed, repeats=True)
     values = compute_signals(
-        signals, pairs, TowerScores({}), {}, ItemStatistics.of(histories), histories
+        signals, pairs, Scores({}), {}, ItemStatistics.of(histories), histories
     )
     assert values.shape == (len(pairs), len(signals))
     return {signal.name: values[:, column] for column, signal in enumerate(signals)}
@@ -200,7 +200,7 @@ def test_tower_scores_and_shares_are_those_of_the_pair() -> None:
     values = compute_signals(
         signals,
         pairs,
-        TowerScores({"text/long": scores}),
+        Scores({"text/long": scores}),
         {"brand/long": shares},
         ItemStatistics.of(HISTORIES),
         HISTORIES,

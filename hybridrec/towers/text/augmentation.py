@@ -20,18 +20,12 @@ from typing import NamedTuple
 import numpy as np
 
 from hybridrec.arrays import IntArray
-from hybridrec.data.texts import PART_SEPARATOR
+from hybridrec.data.texts import PART_SEPARATOR, UNSPACED
 from hybridrec.towers.text.config import TextAugmentationConfig
 
-_UNSPACED = (
-    "\u3001-\u303f"  # punctuation
-    "\u3040-\u30ff"  # kana
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"  # Han
-    "\uff01-\uffee"  # full-width forms
-)
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
-_NEEDLESS_SPACE = re.compile(rf"(?<=[{_UNSPACED}]) | (?=[{_UNSPACED}])")
-_TOKEN = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+|\S")
+_WORD = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
+_NEEDLESS_SPACE = re.compile(rf"(?<=[{UNSPACED}]) | (?=[{UNSPACED}])")
+_TOKEN = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|\S")
 
 
 class Synonyms(NamedTuple):

@@ -1,0 +1,140 @@
+"""Items that foretell each other, from who met them and from what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy.sparse import csr_array, diags_array, vstack
+
+from hybridrec.arrays import FloatArray, IntArray, NamedArrays
+from hybridrec.config import NeighboursConfig
+from hybridrec.data.histories import Histories
+from hybridrec.data.texts import text_parts, words
+from hybridrec.fusion.affinity import Affinity
+from hybridrec.fusion.slim import slim
+from hybridrec.towers.base import mean_weights
+
+COMMON: Final = 0.1
+"""Words and entities that more of the catalogue has than this tell little, and cost most; in a
+small catalogue, where few items have them, they are kept."""
+FEW: Final = 100
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """A sparse linear model from items to items; see :func:`hybridrec.fusion.slim.slim`.
+
+    It learns from users' histories as rows and, beside them, from the entities and the words that
+    items share, each a row as well: what belongs together is what the same people choose, and what
+    says the same of itself. Items that nobody has met yet are foretold by the latter alone.
+
+    Args:
+        weights: ``(n_items, n_items)`` what each item of a history gives to every item.
+    """
+
+    weights: csr_array
+
+    @classmethod
+    def of(
+        cls,
+        histories: Histories,
+        affinity: Affinity,
+        catalogue: pl.DataFrame,
+        text_columns: Sequence[str],
+        config: NeighboursConfig,
+    ) -> Self:
+        """Learns from a shop up to a moment.
+
+        Args:
+            histories: who met what.
+            affinity: what items are joined to.
+            catalogue: one row an item.
+            text_columns: those that are read.
+            config: settings.
+        """
+        met = histories.weights()
+        met.data = np.ones_like(met.data)
+        rows = [met]
+        if config.shared_weight:
+            shared = [_entities(affinity, histories.n_items), _terms(catalogue, text_columns)]
+            rows += [csr_array(config.shared_weight * _telling(each).T) for each in shared]
+        return cls(slim(csr_array(vstack(rows)), config.neighbours, config.regularization))
+
+    def scores(self, weights: csr_array) -> FloatArray:
+        """What weighted histories foretell, ``(n_users, n_items)``."""
+        return np.asarray((mean_weights(weights) @ self.weights).todense(), dtype=np.float32)
+
+    def attribute(self, weights: csr_array, items: IntArray) -> FloatArray:
+        """How much each past item gives to a user's scores; see :meth:`Tower.attribute`."""
+        shares = mean_weights(weights)
+        given = self.weights[shares.indices][:, items].toarray()
+        return np.asarray(given * shares.data[:, None], dtype=np.float32)
+
+    def extended(self, n: int) -> Neighbours:
+        """With ``n`` more items, which neither foretell nor are foretold."""
+        known = self.weights
+        indptr = np.pad(known.indptr, (0, n), mode="edge")
+        size = indptr.size - 1
+        return Neighbours(csr_array((known.data, known.indices, indptr), shape=(size, size)))
+
+    def arrays(self) -> NamedArrays:
+        """The weights, as named arrays."""
+        weights = self.weights
+        return {
+            "data": weights.data.astype(np.float32),
+            "indices": weights.indices.astype(np.int32),
+            "indptr": weights.indptr.astype(np.int64),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """What :meth:`arrays` gave."""
+        n = arrays["indptr"].size - 1
+        parts = (arrays["data"], arrays["indices"], arrays["indptr"])
+        return cls(csr_array(parts, shape=(n, n)))
+
+
+def _entities(affinity: Affinity, n_items: int) -> csr_array:
+    """Which items are joined to which entities, ``(n_items, n_entities)``, over all relations."""
+    items, entities, width = [], [], 0
+    for links in affinity.links.values():
+        items.append(np.repeat(np.arange(n_items), np.diff(links.indptr)))
+        entities.append(links.indices.astype(np.int64) + width)
+        width += links.shape[1]
+    if not items:
+        return csr_array(np.zeros((n_items, 0), dtype=np.float32))
+    places = (np.concatenate(items), np.concatenate(entities))
+    ones = np.ones(places[0].size, dtype=np.float32)
+    return csr_array((ones, places), shape=(n_items, width))
+
+
+def _terms(catalogue: pl.DataFrame, columns: Sequence[str]) -> csr_array:
+    """Which items hold which words and pairs of neighbouring words, ``(n_items, n_terms)``."""
+    said = text_parts(catalogue, columns).list.join("\n")
+    first = words(said).to_frame("word").with_row_index("item").explode("word").drop_nulls()
+    after = pl.col("word").shift(-1).over("item")
+    pairs = first.with_columns(word=pl.col("word") + " " + after).drop_nulls()
+    held = pl.concat([first, pairs]).unique()
+    terms = held["word"].rank("dense").to_numpy().astype(np.int64) - 1
+    shape = (catalogue.height, int(terms.max(initial=-1)) + 1)
+    items = held["item"].to_numpy().astype(np.int64)
+    return csr_array((np.ones(terms.size, dtype=np.float32), (items, terms)), shape=shape)
+
+
+def _telling(held: csr_array) -> csr_array:
+    """Columns by inverse document frequency, rows of unit length; what is shared by none left out.
+
+    Args:
+        held: ``(n_items, n)`` ones where an item holds something.
+    """
+    n_items = held.shape[0]
+    counts = np.bincount(held.indices, minlength=held.shape[1])
+    kept = np.flatnonzero((counts > 1) & (counts <= max(COMMON * n_items, FEW)))
+    told = csr_array(held[:, kept] @ diags_array(np.log(n_items / counts[kept])))
+    norms = np.sqrt(np.asarray(told.multiply(told).sum(axis=1)).ravel())
+    return csr_array(diags_array(1 / np.maximum(norms, 1e-9)) @ told)
