@@ -35,9 +35,10 @@ class Attribution:
 def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArray) -> Attribution:
     """Takes scores of one user apart.
 
-    Signal groups share the score by exact Shapley values against the user's mean candidate. A
-    tower's value is split over past items by the tower's own attribution, which is exact, relative
-    to the mean candidate as the ranker sees it.
+    Signal groups share the score by exact Shapley values against the user's mean candidate; the
+    profiles of a scorer count as one, and share its value. It is split over past items by the
+    scorer's own attribution, which is exact, relative to the mean candidate as the ranker sees
+    it.
 
     Args:
         fusion: towers and rankers.

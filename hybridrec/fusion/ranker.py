@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
-from math import factorial
 from typing import Any, Self
 
 import numpy as np
@@ -18,10 +16,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray
+from hybridrec.arrays import BoolArray, FloatArray, IntArray
 from hybridrec.config import RankerConfig
 from hybridrec.errors import DataError
 from hybridrec.fusion.pairs import Pairs
+from hybridrec.fusion.shapley import owen_values
 from hybridrec.fusion.signals import Signal
 from hybridrec.learning.schedules import warmup_cosine
 from hybridrec.progress import track
@@ -83,6 +82,7 @@ class Ranker:
         self.groups = list(dict.fromkeys(signal.group for signal in signals))
         of_signal = [self.groups.index(signal.group) for signal in signals]
         self._group_of_input = np.array(of_signal + [of_signal[c] for c in self.absolute])
+        self._owen_values = owen_values([name.partition("/")[0] for name in self.groups])
         self._level = np.zeros((2, len(self.absolute)), dtype=np.float32)
         self._network = self._new_network()
 
@@ -186,10 +186,12 @@ class Ranker:
     def contributions(
         self, inputs: FloatArray, baseline: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """What every signal group gives to some scores: exact Shapley values.
+        """What every signal group gives to some scores: exact Owen values.
 
-        A group that is left out takes the values of the user's mean candidate; every coalition of
-        groups is scored (Shapley 1953; Lundberg and Lee, NeurIPS 2017).
+        A group that is left out takes the values of the user's mean candidate (Lundberg and Lee,
+        NeurIPS 2017). The profiles of a scorer, ``text/long`` and ``text/short``, join as a union:
+        together they give the scorer's Shapley value; see
+        :func:`hybridrec.fusion.shapley.owen_values`.
 
         Args:
             inputs: ``(n, n_inputs)`` from :meth:`standardise`.
@@ -199,11 +201,7 @@ class Ranker:
             The base ``(n,)``, scores of the mean candidates, and contributions
             ``(n, n_groups)`` in the order of ``groups``; base and contributions sum to the score.
         """
-        n_groups = len(self.groups)
-        coalitions = np.array(
-            [[code >> group & 1 for group in range(n_groups)] for code in range(1 << n_groups)],
-            dtype=bool,
-        )
+        coalitions, weights = self._owen_values
         present = coalitions[:, self._group_of_input]
         mixed = np.where(present[None], inputs[:, None], baseline[:, None])
         flat = mixed.reshape(-1, inputs.shape[1]).astype(np.float64)
@@ -212,7 +210,7 @@ class Ranker:
             network.load_state_dict(self._network.state_dict())
             scores = network(torch.from_numpy(flat)).mean(0).numpy()
         worth = scores.reshape(inputs.shape[0], coalitions.shape[0])
-        return worth[:, 0], worth @ _shapley_weights(n_groups)
+        return worth[:, 0], worth @ weights
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """The weights as named arrays."""
@@ -225,20 +223,3 @@ class Ranker:
         named = {n: torch.from_numpy(np.array(v)) for n, v in arrays.items() if n != "level"}
         self._network.load_state_dict(named)
         return self
-
-
-def _shapley_weights(n: int) -> DoubleArray:
-    """The matrix ``(2^n, n)`` that turns coalition worths into Shapley values.
-
-    Coalition ``code`` holds group ``g`` where bit ``g`` of it is set.
-    """
-    weights = np.zeros((1 << n, n))
-    for group in range(n):
-        others = [other for other in range(n) if other != group]
-        for size in range(n):
-            share = factorial(size) * factorial(n - size - 1) / factorial(n)
-            for members in combinations(others, size):
-                code = sum(1 << member for member in members)
-                weights[code | 1 << group, group] += share
-                weights[code, group] -= share
-    return weights
