@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from scipy.sparse import csr_array
 
 from hybridrec.arrays import BoolArray, FloatArray
@@ -47,6 +48,6 @@ def find_candidates(
 
 
 def _mark_best(chosen: BoolArray, scores: FloatArray, n: int) -> None:
-    n = min(n, scores.shape[1])
-    best = np.argpartition(scores, scores.shape[1] - n, axis=1)[:, -n:]
-    np.put_along_axis(chosen, best, True, axis=1)
+    # numpy's argpartition takes ten times as long where many scores are equal
+    best = torch.topk(torch.from_numpy(scores), min(n, scores.shape[1]), sorted=False)
+    np.put_along_axis(chosen, best.indices.numpy(), True, axis=1)

@@ -12,7 +12,11 @@ from hybridrec.arrays import FloatArray, IntArray
 from hybridrec.progress import track
 
 BLOCK: Final = 64
-"""Items solved together."""
+"""Items solved together, at most …"""
+BLOCK_PRODUCTS: Final = 4_000_000
+"""… and inner products with all items held at a time; 16 MB."""
+SMALLEST: Final = 1e-12
+"""Of squared lengths, so that none is 0."""
 ROWS: Final = 1_024
 """Rows of one dense slice of a block, from which inner products are summed."""
 
@@ -41,9 +45,10 @@ def slim(rows: csr_array, neighbours: int, regularization: float) -> csr_array:
         columns.shape[1],
     ).astype(np.float32)
     sources, targets, values = [], [], []
-    starts = range(0, columns.shape[1], BLOCK)
+    size = min(BLOCK, max(1, BLOCK_PRODUCTS // columns.shape[1]))
+    starts = range(0, columns.shape[1], size)
     for start in track(starts, "items that foretell each other", len(starts)):
-        block = np.arange(start, min(start + BLOCK, columns.shape[1]))
+        block = np.arange(start, min(start + size, columns.shape[1]))
         nearest, products = _nearest(columns, squares, block, neighbours)
         solved = _solved(columns, squares, nearest, products, regularization)
         real = nearest >= 0
@@ -59,20 +64,13 @@ def _nearest(
     columns: csc_array, squares: FloatArray, block: IntArray, n: int
 ) -> tuple[IntArray, FloatArray]:
     """The nearest items of some items, and their inner products, ``(n_block, n)``; −1 for none."""
-    shared = csc_array(columns.T @ columns[:, block])
-    of = np.repeat(np.arange(block.size), np.diff(shared.indptr))
-    other = shared.indices != block[of]
-    of, items, products = of[other], shared.indices[other], shared.data[other]
-    cosines = products / np.sqrt(squares[items] * squares[block[of]])
-    order = np.lexsort((-cosines, of))
-    counts = np.bincount(of, minlength=block.size)
-    rank = np.arange(order.size) - np.repeat(np.cumsum(counts) - counts, counts)
-    best, rank = order[rank < n], rank[rank < n]
-    nearest = np.full((block.size, n), -1, dtype=np.int64)
-    nearest[of[best], rank] = items[best]
-    found = np.zeros((block.size, n), dtype=np.float32)
-    found[of[best], rank] = products[best]
-    return nearest, found
+    products = np.asarray((columns[:, block].T @ columns).todense())
+    products[np.arange(block.size), block] = 0
+    cosines = products / np.sqrt(np.maximum(squares, SMALLEST))
+    best = torch.topk(torch.from_numpy(cosines), min(n, squares.size), sorted=False)
+    nearest, near = best.indices.numpy(), best.values.numpy() > 0
+    found = np.take_along_axis(products, nearest, axis=1)
+    return np.where(near, nearest, -1), np.where(near, found, 0)
 
 
 def _solved(
