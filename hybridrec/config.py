@@ -78,6 +78,8 @@ class RankerConfig(Settings):
     """The ranker learns from what users did in this many days after the towers' training moment;
     null, or without times, from each user's last event: for shops whose users come seldom, and each
     at another time."""
+    users: int = Field(20_000, ge=1)
+    """Users drawn to learn from, of those who did anything then."""
     hidden: int = Field(32, ge=1)
     """Width of its two hidden layers."""
     members: int = Field(3, ge=1)

@@ -50,6 +50,12 @@ class Pairs:
         """Where the pairs of one user lie."""
         return slice(int(self.indptr[user]), int(self.indptr[user + 1]))
 
+    def only(self, users: BoolArray) -> Pairs:
+        """The pairs of some users, ``(n_users,)``; the others are left without any."""
+        counts = np.where(users, self.counts, 0)
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return Pairs(indptr, self.items[users[self.users]])
+
     def means(self, values: FloatArray) -> FloatArray:
         """Each user's mean over the candidates, ``(n_users, n_columns)``; zero without any."""
         sums = np.zeros((self.n_users, values.shape[1]), dtype=np.float64)

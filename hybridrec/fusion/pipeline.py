@@ -15,12 +15,13 @@ from scipy.sparse import csr_array
 from hybridrec.arrays import BoolArray, FloatArray, IntArray, NamedArrays
 from hybridrec.config import Exclude, RecommenderConfig
 from hybridrec.data.histories import Histories
+from hybridrec.errors import DataError
 from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.candidates import find_candidates
 from hybridrec.fusion.neighbours import Neighbours
 from hybridrec.fusion.pairs import Pairs, concatenate
 from hybridrec.fusion.profiles import Scorer, Scores, profile_weights, profiles
-from hybridrec.fusion.ranker import Ranker, Standardised
+from hybridrec.fusion.ranker import NOTHING_TO_LEARN, Ranker, Standardised
 from hybridrec.fusion.signals import ItemStatistics, Signal, compute_signals, declared_signals
 from hybridrec.progress import track
 from hybridrec.towers.base import Tower
@@ -141,16 +142,29 @@ class Fusion:
 
         Args:
             histories: all users up to the moment.
-            targets: ``(n_users, n_items)``, above 0 where the user met the item afterwards.
+            targets: ``(n_users, n_items)``, stored where the user met the item afterwards.
+
+        Raises:
+            DataError: nobody chose any candidate.
         """
+        asked = np.flatnonzero(np.diff(targets.indptr))
+        if asked.size == 0:
+            raise DataError(NOTHING_TO_LEARN)
+        random = np.random.default_rng(self.config.seed)
+        asked = np.sort(random.permutation(asked)[: self.config.ranker.users])
+        histories, targets = histories.of(asked), csr_array(targets[asked])
         questions: tuple[Exclude, ...] = ("none", "seen")
         for question in questions:
             pairs, values, chosen = [], [], []
             for users, block in self.blocks(histories, question):
                 met = targets[users][block.pairs.users, block.pairs.items]
-                pairs.append(block.pairs)
-                values.append(block.values)
-                chosen.append(np.asarray(met).ravel() > 0)
+                hit = np.asarray(met).ravel() > 0
+                # nothing is learnt from users whose choice no source brought up
+                learnable = np.bincount(block.pairs.users[hit], minlength=users.size) > 0
+                kept = learnable[block.pairs.users]
+                pairs.append(block.pairs.only(learnable))
+                values.append(block.values[kept])
+                chosen.append(hit[kept])
             self.rankers[question].fit(
                 concatenate(pairs), np.concatenate(values), np.concatenate(chosen)
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,11 @@ from hybridrec.fusion.shapley import owen_values
 from hybridrec.fusion.signals import Signal
 from hybridrec.learning.schedules import warmup_cosine
 from hybridrec.progress import track
+
+NOTHING_TO_LEARN: Final = (
+    "the ranker has nothing to learn from: after the towers' training moment nobody chose any "
+    "candidate; give more events or a longer ranker.horizon_days"
+)
 
 
 class _Members(nn.Module):
@@ -105,17 +110,14 @@ class Ranker:
         Raises:
             DataError: if nobody chose any candidate.
         """
+        if not chosen.any():
+            raise DataError(NOTHING_TO_LEARN)
         levels = values[:, self.absolute]
         self._level = np.stack([levels.mean(axis=0), levels.std(axis=0) + 1e-6])
         inputs = torch.from_numpy(self.standardise(pairs, values).inputs)
         positives = np.zeros(pairs.n_users)
         np.add.at(positives, pairs.users, chosen)
         learnable = np.flatnonzero(positives > 0)
-        if learnable.size == 0:
-            raise DataError(
-                "the ranker has nothing to learn from: after the towers' training moment nobody "
-                "chose any candidate; give more events or a longer ranker.horizon_days"
-            )
         random = np.random.default_rng(self.seed)
         config = self.config
         self._network = self._new_network()

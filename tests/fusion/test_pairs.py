@@ -59,3 +59,14 @@ def test_parts_join_to_the_whole(mask: npt.NDArray[np.bool_], cut: int) -> None:
 
     assert joined.indptr.tolist() == whole.indptr.tolist()
     assert joined.items.tolist() == whole.items.tolist()
+
+
+@given(MASKS, st.data())
+def test_pairs_of_some_users_alone(mask: npt.NDArray[np.bool_], data: st.DataObject) -> None:
+    users = data.draw(arrays(np.bool_, mask.shape[0]))
+
+    kept = Pairs.from_mask(mask).only(users)
+
+    expected = Pairs.from_mask(mask & users[:, None])
+    np.testing.assert_array_equal(kept.indptr, expected.indptr)
+    np.testing.assert_array_equal(kept.items, expected.items)
