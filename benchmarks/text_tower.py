@@ -46,7 +46,7 @@ WARM_METRIC, COLD_METRIC = "recall@10", "recall@50"
 COLD_SHARE = 0.1
 LORA_STEPS = 2
 """Times the steps of the settings, for adapters learn more slowly."""
-WIDTHS = (768, 384, 256, 128, 64, 32)
+WIDTHS = (384, 256, 128, 64, 32)
 RESULTS = Path(__file__).parent / "results" / "text-tower.md"
 
 
