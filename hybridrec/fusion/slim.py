@@ -27,7 +27,8 @@ def slim(rows: csr_array, neighbours: int, regularization: float) -> csr_array:
     The column ``b_j`` of the weights minimises ``|x_j − X b|² + λ |b|²`` over the nearest items of
     ``j`` by cosine, ``b`` being 0 for all others and for ``j`` itself. That is fsSLIM (Ning and
     Karypis, ICDM 2011) without its sparse penalty; with all items as neighbours it is EASE (Steck,
-    WWW 2019). Time and memory grow with the number of items, not with its square.
+    WWW 2019). Memory grows with the number of items, and so does the time, but for finding the
+    nearest.
 
     Args:
         rows: ``(n, n_items)`` what belongs together: users' histories, and what else items share.
