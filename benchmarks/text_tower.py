@@ -6,10 +6,10 @@ Each part's table takes the place of its former one in ``benchmarks/results/text
 
 Amazon Beauty, on validation unless ``--test`` is given. ``warm``: leave one out, all items ranked,
 the history excluded. ``cold``: what users with a history bought of the last 10 % of the items by
-first event (for validation, of the 10 % before these), such items alone ranked; training ends
-before the first of them appears. Users are told by their history as it is, or with a half-life of
-14 days; the better of the two counts for every row. Nothing is validated while learning: the steps
-are those of the settings, found on validation.
+first event (for validation, of the 10 % before these, or of an earlier ``--window``), such items
+alone ranked; training ends before the first of them appears. Users are told by their history as it
+is, or with a half-life of 14 days; the better of the two counts for every row. Nothing is validated
+while learning: the steps are those of the settings, found on validation.
 """
 
 from __future__ import annotations
@@ -147,6 +147,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of the sets; else HYBRIDREC_DATA")
     parser.add_argument("--only", choices=SECTIONS, nargs="+", default=list(SECTIONS))
     parser.add_argument("--test", action="store_true", help="open the test")
+    parser.add_argument("--window", type=int, choices=range(2, 10), default=2)
     parser.add_argument("--config", type=Path, help="settings of the tower in YAML")
     parser.add_argument("--steps", type=int, help="other than the settings', to try the script")
     parser.add_argument("--cache", type=Path, help="folder of the frozen encoder's embeddings")
@@ -165,8 +166,11 @@ def main() -> None:
 def _write(measure: Measure, data: Dataset, arguments: argparse.Namespace) -> None:
     """Prints and keeps the table of every part that is asked for."""
     for section in arguments.only:
-        question = cold(data, arguments.test) if section == "cold" else warm(data, arguments.test)
+        window = 1 if arguments.test else arguments.window
+        question = cold(data, window) if section == "cold" else warm(data, arguments.test)
         title = f"{section}, {'test' if arguments.test else 'validation'}"
+        if section == "cold" and window > 2:
+            title = f"cold, window {window} from the end"
         body = (
             f"{getattr(measure, section)(question)}\n\n"
             f"- peak memory {peak_memory_gb():.2f} GB; {torch.get_num_threads()} threads\n"
@@ -192,17 +196,20 @@ def warm(data: Dataset, test: bool) -> Question:
     return _asked(train, after, np.arange(len(train.items)), WARM_METRIC, exclude=True)
 
 
-def cold(data: Dataset, test: bool) -> Question:
-    """What users with a history bought of items that appeared after training ended."""
+def cold(data: Dataset, window: int) -> Question:
+    """What users with a history bought of items that appeared after training ended.
+
+    Args:
+        data: all events.
+        window: which tenth of the items by first event, 1 being the last: the test.
+    """
     first = data.events.group_by(Columns.ITEM).agg(pl.col(Columns.TIMESTAMP).min())
     moments = first[Columns.TIMESTAMP].sort()
     step = int(moments.len() * COLD_SHARE)
     before = timedelta(microseconds=1)
-    at = moments[moments.len() - step] - before
-    if not test:
-        data, _ = data.split_by_time(at=at)
-        at = moments[moments.len() - 2 * step] - before
-    train, after = data.split_cold_items(at=at)
+    if window > 1:
+        data, _ = data.split_by_time(at=moments[moments.len() - (window - 1) * step] - before)
+    train, after = data.split_cold_items(at=moments[moments.len() - window * step] - before)
     items = np.unique(train.items.join(after.events[Columns.ITEM]))
     return _asked(train, after, items, COLD_METRIC, exclude=False)
 
