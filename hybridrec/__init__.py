@@ -9,17 +9,21 @@ if TYPE_CHECKING:
     from hybridrec.config import RecommenderConfig
     from hybridrec.data import Dataset
     from hybridrec.errors import HybridrecError
+    from hybridrec.fusion.policy import Policy
+    from hybridrec.fusion.signals.declaration import Signal
     from hybridrec.recommender import Recommender
 
 __version__ = "0.1.0"
 
-__all__ = ["Dataset", "HybridrecError", "Recommender", "RecommenderConfig"]
+__all__ = ["Dataset", "HybridrecError", "Policy", "Recommender", "RecommenderConfig", "Signal"]
 
 _HOMES = {
     "Dataset": "hybridrec.data",
     "HybridrecError": "hybridrec.errors",
+    "Policy": "hybridrec.fusion.policy",
     "Recommender": "hybridrec.recommender",
     "RecommenderConfig": "hybridrec.config",
+    "Signal": "hybridrec.fusion.signals.declaration",
 }
 
 

@@ -7,7 +7,9 @@ users.parquet            user ids in row order
 catalogue.parquet        the catalogue in row order
 ledger.json              what cleaning changed in the data before the fit
 histories.safetensors    everything every user did
-statistics.safetensors   how popular items are
+statistics.safetensors   how popular items are, and what they cost
+matrices/NAME.safetensors which items foretell which
+attributes/              what users who share attributes chose; users known by these alone
 graph/                   the knowledge graph
 towers/NAME.safetensors  a tower each
 rankers.safetensors      the rankers of all questions
@@ -20,7 +22,8 @@ import glob
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,24 +32,28 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from scipy.sparse import csr_array
 
 from hybridrec.config import RecommenderConfig
 from hybridrec.data import Histories, IdMap
 from hybridrec.data.columns import Columns
 from hybridrec.data.identifiers import IdCodec
+from hybridrec.data.live import LiveHistories
 from hybridrec.data.quality import Ledger
 from hybridrec.errors import ArtifactError, examples
 from hybridrec.fusion.affinity import Affinity
-from hybridrec.fusion.neighbours import Neighbours
+from hybridrec.fusion.attributes import AttributePopularity
+from hybridrec.fusion.item_to_item import ItemToItem
+from hybridrec.fusion.moment import Moment
 from hybridrec.fusion.pipeline import Fusion
-from hybridrec.fusion.signals import ItemStatistics
+from hybridrec.fusion.signals.declaration import Scope, Signal
 from hybridrec.learning.curves import Curves
-from hybridrec.shop import Shop
+from hybridrec.shop import FitMoment, Shop
 from hybridrec.training import new_towers
 from kg import KnowledgeGraph
 
 FORMAT = "hybridrec"
-VERSION = 4
+VERSION = 5
 MANIFEST = "manifest.json"
 OLD = "-old"
 
@@ -89,12 +96,18 @@ def save(
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def load(directory: Path) -> tuple[RecommenderConfig, Fusion, Shop, Curves]:
+def load(
+    directory: Path, signals: Sequence[Signal] = ()
+) -> tuple[RecommenderConfig, Fusion, Shop, Curves]:
     """Reads a recommender after checking every file.
+
+    Args:
+        directory: where it was saved.
+        signals: the shop's own, which it was fitted with.
 
     Raises:
         ArtifactError: the directory is none, is of another format, or a file is missing, damaged
-            or not listed.
+            or not listed; or it was fitted with other signals of the shop's own.
     """
     _put_back(directory)
     check(directory)
@@ -104,7 +117,8 @@ def load(directory: Path) -> tuple[RecommenderConfig, Fusion, Shop, Curves]:
     users = pl.read_parquet(directory / "users.parquet")[Columns.USER]
     graph = KnowledgeGraph.load(directory / "graph") if (directory / "graph").is_dir() else None
     events = _read_arrays(directory / "histories.safetensors")
-    timed = ids["as_of"] is not None
+    as_of = None if ids["as_of"] is None else datetime.fromisoformat(ids["as_of"])
+    timed = as_of is not None
     histories = Histories(
         events["indptr"],
         events["items"],
@@ -117,26 +131,44 @@ def load(directory: Path) -> tuple[RecommenderConfig, Fusion, Shop, Curves]:
         IdMap(users, IdCodec(ids["user_codec"])),
         catalogue,
         IdMap(catalogue[Columns.ITEM], IdCodec(ids["item_codec"])),
-        histories,
-        datetime.fromisoformat(ids["as_of"]) if timed else None,
+        LiveHistories.of_histories(histories, as_of, events["marks"]),
+        as_of,
         graph,
         Ledger.from_dicts(json.loads((directory / "ledger.json").read_text(encoding="utf-8"))),
         ids["value_means"],
+        _fit_moment(ids.get("fitted")),
+        *_read_users(directory / "attributes", catalogue.height),
     )
     towers = {
         name: tower.restore(_read_arrays(directory / "towers" / f"{name}.safetensors"))
         for name, tower in new_towers(config, graph, text="text" in ids["towers"]).items()
         if name in ids["towers"]
     }
-    fusion = Fusion(towers, config, timed=timed, relations=tuple(ids["relations"]))
-    statistics = ItemStatistics(_read_arrays(directory / "statistics.safetensors"))
-    neighbours = None
-    if config.neighbours is not None:
-        neighbours = Neighbours.from_arrays(_read_arrays(directory / "neighbours.safetensors"))
-    fusion.observe(statistics, Affinity.of(graph).only(fusion.relations), neighbours)
+    scope = Scope.from_dict(ids["scope"])
+    fusion = Fusion(towers, config, scope, _own_signals(ids["signals"], signals))
+    statistics = _read_arrays(directory / "statistics.safetensors")
+    prices = statistics.pop("prices", None)
+    matrices = {
+        name: ItemToItem.from_arrays(_read_arrays(directory / "matrices" / f"{name}.safetensors"))
+        for name in scope.scorers
+        if name not in towers
+    }
+    affinity = Affinity.of(graph).only(scope.relations)
+    fusion.observe(Moment(catalogue, affinity, matrices, statistics, prices, as_of))
     fusion.restore_rankers(_read_arrays(directory / "rankers.safetensors"))
     curves = Curves.from_polars(pl.read_parquet(directory / "curves.parquet"))
     return config, fusion, shop, curves
+
+
+def _own_signals(names: Sequence[str], signals: Sequence[Signal]) -> list[Signal]:
+    """The shop's own signals in the order they were fitted in."""
+    given = {signal.name: signal for signal in signals}
+    if set(given) != set(names):
+        raise ArtifactError(
+            f"the model was fitted with the shop's own signals {sorted(names)}, and is given "
+            f"{sorted(given)}; load it with signals=[…] as it was fitted"
+        )
+    return [given[name] for name in names]
 
 
 def _put_back(directory: Path) -> None:
@@ -187,15 +219,18 @@ def _write(
         "item_codec": shop.items.codec.name,
         "as_of": None if shop.as_of is None else shop.as_of.isoformat(),
         "towers": list(fusion.towers),
-        "relations": list(fusion.relations),
+        "scope": asdict(fusion.scope),
+        "signals": [signal.name for signal in fusion.extra_signals],
         "value_means": dict(shop.value_means),
+        "fitted": _written_moment(shop.fitted),
     }
     (directory / "ids.json").write_text(json.dumps(ids, indent=2), encoding="utf-8")
     ledger = json.dumps(shop.ledger.to_dicts(), indent=2, ensure_ascii=False)
     (directory / "ledger.json").write_text(ledger, encoding="utf-8")
     shop.users.stored.alias(Columns.USER).to_frame().write_parquet(directory / "users.parquet")
     shop.catalogue.write_parquet(directory / "catalogue.parquet")
-    events = shop.histories
+    live = shop.live.all_settled()
+    events = live.closed()
     _write_arrays(
         directory / "histories.safetensors",
         {
@@ -203,11 +238,15 @@ def _write(
             "items": events.items,
             "ages": events.ages,
             "strengths": events.strengths,
+            "marks": live.settled.marks,
         },
     )
-    _write_arrays(directory / "statistics.safetensors", fusion.statistics.columns)
-    if fusion.neighbours is not None:
-        _write_arrays(directory / "neighbours.safetensors", fusion.neighbours.arrays())
+    _write_users(shop, directory / "attributes")
+    moment = fusion.moment
+    prices = {} if moment.prices is None else {"prices": moment.prices}
+    _write_arrays(directory / "statistics.safetensors", {**moment.statistics, **prices})
+    for name, matrix in moment.matrices.items():
+        _write_arrays(directory / "matrices" / f"{name}.safetensors", matrix.arrays())
     if shop.graph is not None:
         shop.graph.save(directory / "graph")
     for name, tower in fusion.towers.items():
@@ -222,6 +261,50 @@ def _write(
         "seal": _digest(json.dumps(listed, sort_keys=True).encode()),
     }
     (directory / MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+
+
+def _write_users(shop: Shop, folder: Path) -> None:
+    """What users who share attributes chose, and the users known by attributes alone."""
+    if shop.attributes is None or shop.newcomers is None:
+        return
+    folder.mkdir()
+    popularity = shop.attributes
+    popularity.groups.write_parquet(folder / "groups.parquet")
+    shop.newcomers.write_parquet(folder / "newcomers.parquet")
+    counts = popularity.counts
+    arrays = {"counts": counts.data, "items": counts.indices, "indptr": counts.indptr}
+    _write_arrays(folder / "counts.safetensors", {**arrays, "overall": popularity.overall})
+
+
+def _read_users(
+    folder: Path, n_items: int
+) -> tuple[AttributePopularity, pl.DataFrame] | tuple[None, None]:
+    if not folder.is_dir():
+        return None, None
+    groups = pl.read_parquet(folder / "groups.parquet")
+    newcomers = pl.read_parquet(folder / "newcomers.parquet")
+    arrays = _read_arrays(folder / "counts.safetensors")
+    counts = csr_array(
+        (arrays["counts"], arrays["items"], arrays["indptr"]), shape=(groups.height, n_items)
+    )
+    attributes = tuple(column for column in newcomers.columns if column != Columns.USER)
+    return AttributePopularity(attributes, groups, counts, arrays["overall"]), newcomers
+
+
+def _written_moment(fitted: FitMoment | None) -> dict[str, Any] | None:
+    """The moment of the fit, ready for JSON."""
+    if fitted is None:
+        return None
+    as_of = None if fitted.as_of is None else fitted.as_of.isoformat()
+    return {"as_of": as_of, "n_users": fitted.n_users, "n_items": fitted.n_items}
+
+
+def _fit_moment(written: dict[str, Any] | None) -> FitMoment | None:
+    """The moment of the fit as :func:`_written_moment` wrote it; earlier releases did not."""
+    if written is None:
+        return None
+    as_of = None if written["as_of"] is None else datetime.fromisoformat(written["as_of"])
+    return FitMoment(as_of, written["n_users"], written["n_items"])
 
 
 def _files(directory: Path) -> list[str]:

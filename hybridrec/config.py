@@ -62,11 +62,19 @@ class NeighboursConfig(Settings):
     them out."""
 
 
+class TransitionsConfig(Settings):
+    """Which items follow which."""
+
+    steps: int = Field(3, ge=1)
+    """How many events later an item still counts as following another."""
+
+
 class CandidatesConfig(Settings):
     """Which items reach the ranker."""
 
-    per_source: int = Field(150, ge=1)
-    """Best items of every tower and of neighbours under every profile, and of those popular now."""
+    per_source: int = Field(80, ge=1)
+    """Best items of every scorer under every profile, of those popular now, and of those popular
+    now in the user's categories."""
     own: int = Field(200, ge=0)
     """The user's own items, most and latest bought first, where seen items are not excluded."""
 
@@ -78,13 +86,25 @@ class RankerConfig(Settings):
     """The ranker learns from what users did in this many days after the towers' training moment;
     null, or without times, from each user's last event: for shops whose users come seldom, and each
     at another time."""
+    moments: int = Field(3, ge=1)
+    """Such moments, a horizon apart, that the ranker learns from; towers are fitted for each."""
     users: int = Field(20_000, ge=1)
-    """Users drawn to learn from, of those who did anything then."""
+    """Users drawn to learn from at each moment, of those who did anything then."""
+    held_out: float = Field(0.1, ge=0, lt=1)
+    """Share of these users by whom it is told when to stop, and how sure scores are."""
+    others: int = Field(200, ge=1)
+    """Candidates drawn for each user, beside those that were chosen."""
+    form: Literal["network", "gated"] = "network"
+    """``network``: two hidden layers over all signals. ``gated``: a sum over signal groups, each
+    weighed by a gate that the user's context opens; exactly additive for one user."""
     hidden: int = Field(32, ge=1)
-    """Width of its two hidden layers."""
+    """Width of the hidden layers: two of the network, one of the gates."""
     members: int = Field(3, ge=1)
-    """Networks trained side by side, whose scores are averaged."""
+    """Models trained side by side, whose scores are averaged."""
     epochs: int = Field(10, ge=1)
+    """Passes over the examples, at most."""
+    patience: int = Field(3, ge=1)
+    """Passes without a better ranking of those held out that are waited for."""
     batch_size: int = Field(128, ge=1)
     """Users a step."""
     learning_rate: float = Field(0.003, gt=0)
@@ -113,9 +133,13 @@ class RecommenderConfig(Settings):
     """The user's lasting interests."""
     short_profile: ProfileConfig = ProfileConfig(half_life_days=14.0, half_life_events=5.0)
     """The user's present interests."""
+    last_profile: ProfileConfig = ProfileConfig(half_life_days=2.0, half_life_events=0.5)
+    """What the user met last."""
     towers: TowersConfig = TowersConfig()
     neighbours: NeighboursConfig | None = NeighboursConfig()
     """The items' neighbours; null leaves them out."""
+    transitions: TransitionsConfig | None = TransitionsConfig()
+    """Which items follow which; null leaves it out."""
     validation: ValidationConfig = ValidationConfig()
     candidates: CandidatesConfig = CandidatesConfig()
     ranker: RankerConfig = RankerConfig()

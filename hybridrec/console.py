@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hybridrec.config import Exclude
 from hybridrec.learning.curves import LOSS
 
 if TYPE_CHECKING:
+    from hybridrec.evaluation.reliability import Reliability
     from hybridrec.explain.explanation import Explanation
     from hybridrec.explain.narrative import Language
     from hybridrec.learning.curves import Curves
@@ -42,6 +44,9 @@ def print_recommendations(recs: Recommendations, recommender: Recommender, title
     for name, justify in (("#", "right"), ("item", "left"), ("title", "left"), ("score", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     explained = any(rec.explanation for rec in recs)
+    placed = any(rec.placed_by for rec in recs)
+    if placed:
+        table.add_column("placed by")
     if explained:
         table.add_column("why")
     several = len({rec.user_id for rec in recs}) > 1
@@ -53,8 +58,11 @@ def print_recommendations(recs: Recommendations, recommender: Recommender, title
             last = rec.user_id
         name = recommender.shop.titles[recommender.shop.items.row(rec.item_id)]
         cells = [str(rec.rank), str(rec.item_id), name, f"{rec.score:.2f}"]
+        if placed:
+            cells.append(rec.placed_by or "score")
         if rec.explanation is not None:
-            cells.append(rec.explanation.reasons("en"))
+            # a note of a policy may hold square brackets
+            cells.append(escape(rec.explanation.reasons("en")))
         table.add_row(*cells)
     console().print(table)
 
@@ -103,6 +111,28 @@ def print_comparison(frame: pl.DataFrame, question: Exclude) -> None:
             cells.append("" if lead is None else f"{lead:+.1f}")
         best = row["model"] == "fusion"
         table.add_row(*(f"[bold]{cell}[/bold]" if best and cell else cell for cell in cells))
+    console().print(table)
+
+
+def print_reliability(reliability: Reliability) -> None:
+    """Whether forecasts came true, by range of forecasts, and what that sums up to."""
+    table = Table(
+        title=f"do probabilities come true? ({reliability.users:,} users, "
+        f"{reliability.pairs:,} candidates)",
+        title_justify="left",
+        caption=f"expected calibration error {reliability.calibration_error:.4f}, "
+        f"Brier score {reliability.brier:.5f}, {reliability.skill:+.1%} over the base rate",
+        caption_justify="left",
+    )
+    for name in ("forecast, mean", "happened", "95% interval", "candidates"):
+        table.add_column(name, justify="right")
+    for row in reliability.bins.iter_rows(named=True):
+        table.add_row(
+            f"{row['forecast']:.3%}",
+            f"{row['observed']:.3%}",
+            f"{row['low']:.3%} to {row['high']:.3%}",
+            f"{row['pairs']:,}",
+        )
     console().print(table)
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import polars as pl
 
-from hybridrec.arrays import FloatArray, IntArray
+from hybridrec.arrays import DoubleArray, IntArray
 from hybridrec.data.identifiers import IdMap
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from hybridrec.explain.explanation import Explanation
+    from hybridrec.fusion.policy import Placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,13 @@ class Recommendation:
         rank: 1 for the best.
         score: what it was ranked by; comparable within a user.
         explanation: why, where it was asked for.
+        placed_by: ``pin`` or ``exploration`` where a policy gave it its rank; ``None`` where its
+            score did.
+        probability: how likely the user is to meet the item within the ranker's horizon
+            (``ranker.horizon_days``; with null or without times: as the next event). It is a
+            forecast by the ranker's own score among the user's candidates: no boost, pin,
+            diversity or exploration moves it. ``None`` where too few users were held out to learn
+            it from, and for users who have no event.
     """
 
     user_id: Hashable | None
@@ -34,6 +42,8 @@ class Recommendation:
     rank: int
     score: float
     explanation: Explanation | None = None
+    placed_by: Literal["pin", "exploration"] | None = None
+    probability: float | None = None
 
 
 class Recommendations(Sequence[Recommendation]):
@@ -68,14 +78,20 @@ class Recommendations(Sequence[Recommendation]):
                 "item_id": row.item_id,
                 "rank": row.rank,
                 "score": row.score,
+                **({} if row.probability is None else {"probability": row.probability}),
+                **({"placed_by": row.placed_by} if row.placed_by else {}),
                 **({"explanation": row.explanation.to_dict()} if row.explanation else {}),
             }
             for row in self
         ]
 
-    def to_polars(self) -> pl.DataFrame:
-        """A frame of ``user_id``, ``item_id``, ``rank`` and ``score``."""
-        return pl.DataFrame(
+    def to_polars(self, *, probability: bool = False) -> pl.DataFrame:
+        """A frame of ``user_id``, ``item_id``, ``rank`` and ``score``.
+
+        Args:
+            probability: whether a column ``probability`` is added; null where it is not known.
+        """
+        frame = pl.DataFrame(
             {
                 "user_id": _column([row.user_id for row in self]),
                 "item_id": _column([row.item_id for row in self]),
@@ -83,10 +99,14 @@ class Recommendations(Sequence[Recommendation]):
                 "score": pl.Series([row.score for row in self], dtype=pl.Float64),
             }
         )
+        if not probability:
+            return frame
+        known = pl.Series("probability", [row.probability for row in self], dtype=pl.Float64)
+        return frame.with_columns(known)
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self, *, probability: bool = False) -> pd.DataFrame:
         """The same as a pandas frame; needs pandas and pyarrow."""
-        return self.to_polars().to_pandas()
+        return self.to_polars(probability=probability).to_pandas()
 
 
 def _column(ids: list[Hashable | None]) -> pl.Series:
@@ -98,11 +118,26 @@ def ranked_rows(
     user_id: Hashable | None,
     items: IdMap,
     rows: IntArray,
-    scores: FloatArray,
+    placed: Placed,
+    explanations: Sequence[Explanation] | None = None,
+    probabilities: DoubleArray | None = None,
 ) -> list[Recommendation]:
-    """Recommendations of one user from item rows in order of rank."""
-    ids = items.ids_of(rows)
+    """Recommendations of one user.
+
+    Args:
+        user_id: whose.
+        items: ids of the item rows.
+        rows: ``(n,)`` item rows in order of rank.
+        placed: scores, and what gave the ranks.
+        explanations: why, in the same order.
+        probabilities: ``(n,)`` in the same order.
+    """
+    why: Sequence[Explanation | None] = explanations or [None] * rows.size
+    scores = placed.scores.tolist()
+    likely = [None] * rows.size if probabilities is None else probabilities.tolist()
     return [
-        Recommendation(user_id, item, rank, float(score))
-        for rank, (item, score) in enumerate(zip(ids, scores, strict=True), start=1)
+        Recommendation(user_id, item, rank, score, reasons, by, probability)
+        for rank, (item, score, reasons, by, probability) in enumerate(
+            zip(items.ids_of(rows), scores, why, placed.by, likely, strict=True), start=1
+        )
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,22 +11,19 @@ import numpy as np
 import polars as pl
 
 from hybridrec import training
-from hybridrec.arrays import IntArray
 from hybridrec.config import Exclude, RecommenderConfig
 from hybridrec.data import Dataset, Histories
-from hybridrec.data.columns import Columns
-from hybridrec.data.identifiers import normalise_ids
-from hybridrec.data.sources import read_frame
+from hybridrec.data.new_items import read_new_items
 from hybridrec.errors import (
-    DataError,
     NotFittedError,
     RequestError,
     UnknownItemError,
     UnknownUserError,
     examples,
 )
-from hybridrec.fusion.pipeline import Candidates, Fusion
-from hybridrec.fusion.policy import cap_values, matching_items, mixed_order
+from hybridrec.fusion.newcomers import Newcomers, candidate_blocks
+from hybridrec.fusion.pipeline import Fusion
+from hybridrec.fusion.policy import Policy, place, rules_of
 from hybridrec.learning.checkpoints import Checkpoints
 from hybridrec.learning.curves import Curves
 from hybridrec.progress import stage
@@ -34,7 +31,12 @@ from hybridrec.recommendations import Recommendation, Recommendations, ranked_ro
 from hybridrec.shop import Shop
 
 if TYPE_CHECKING:
+    from hybridrec.drift.config import DriftConfig, SegmentsConfig
+    from hybridrec.drift.report import DriftReport
+    from hybridrec.drift.segments import Segments
+    from hybridrec.evaluation.reliability import Reliability
     from hybridrec.explain.explanation import Explanation
+    from hybridrec.fusion.signals.declaration import Signal
 
 
 class Recommender:
@@ -42,29 +44,39 @@ class Recommender:
 
     Args:
         config: all settings; the defaults suit a shop where people buy again.
+        signals: the shop's own, which the ranker learns from beside the library's.
     """
 
-    def __init__(self, config: RecommenderConfig | None = None) -> None:
+    def __init__(
+        self, config: RecommenderConfig | None = None, *, signals: Sequence[Signal] = ()
+    ) -> None:
         self.config = config or RecommenderConfig()
+        self._signals = tuple(signals)
         self._fusion: Fusion | None = None
         self._shop: Shop | None = None
         self._curves = Curves()
 
     @classmethod
-    def from_config(cls, config: str | Path | Mapping[str, Any]) -> Self:
+    def from_config(
+        cls, config: str | Path | Mapping[str, Any], *, signals: Sequence[Signal] = ()
+    ) -> Self:
         """A recommender with settings from a YAML file or nested dictionaries.
+
+        Args:
+            config: the file, or the settings; what is not named keeps its default.
+            signals: the shop's own.
 
         Raises:
             ConfigError: no such file, an unknown key or a value out of range.
         """
         if isinstance(config, Mapping):
-            return cls(RecommenderConfig.from_mapping(config))
-        return cls(RecommenderConfig.from_yaml(config))
+            return cls(RecommenderConfig.from_mapping(config), signals=signals)
+        return cls(RecommenderConfig.from_yaml(config), signals=signals)
 
     @classmethod
     def of(cls, config: RecommenderConfig, fusion: Fusion, shop: Shop, curves: Curves) -> Self:
         """A recommender from parts that are fitted already."""
-        recommender = cls(config)
+        recommender = cls(config, signals=fusion.extra_signals)
         recommender._fusion, recommender._shop = fusion, shop
         recommender._curves = curves
         return recommender
@@ -94,10 +106,11 @@ class Recommender:
         curves = Curves(None if tensorboard is None else Path(tensorboard))
         kept = None
         if checkpoints is not None:
-            kept = Checkpoints.open(checkpoints, training.fingerprint(data, self.config))
+            fingerprint = training.fingerprint(data, self.config, self._signals)
+            kept = Checkpoints.open(checkpoints, fingerprint)
         try:
             with stage("fit"):
-                fitted = training.fit(data, self.config, curves, kept)
+                fitted = training.fit(data, self.config, curves, kept, self._signals)
         finally:
             curves.close()
         self._fusion = fitted.fusion
@@ -110,64 +123,71 @@ class Recommender:
         users: Hashable | Sequence[Hashable] | None = None,
         *,
         history: Sequence[Hashable] | None = None,
+        attributes: Mapping[str, Any] | None = None,
         k: int = 10,
         exclude: Exclude | None = None,
         where: str | None = None,
         caps: Mapping[str, int] | None = None,
         diversity: float = 0.0,
+        allow: Sequence[Hashable] | None = None,
+        deny: Sequence[Hashable] | None = None,
+        policy: Policy | str | Path | None = None,
+        at: datetime | date | None = None,
         explain: bool = False,
     ) -> Recommendations:
         """The best items for each user.
 
         Args:
             users: one user id or a list of them; or
-            history: the items a visitor met, oldest first, all just now.
+            history: the items a visitor met, oldest first, all just now; or
+            attributes: what is known of a visitor of whom nothing else is, ``{"age": "25-34"}``:
+                the visitor gets what is popular among users who share it, and so do users who
+                have a row in the table of users and no event.
             k: how many items a user gets; fewer where fewer are left.
             exclude: ``seen`` leaves out what the user has met; ``none`` nothing; the config's
                 setting when ``None``.
-            where: a condition in SQL over catalogue columns, ``"price < 5 and brand != 'X'"``.
+            where: a condition over catalogue columns, ``"price < 5 and brand != 'X'"``.
             caps: for catalogue columns how often one value may stand in a list, ``{"brand": 2}``.
             diversity: 0 (relevance alone) to 1: how much likeness to items above costs.
+            allow: the only items that may be shown.
+            deny: items that are never shown.
+            policy: the shop's rules, or their YAML file; holds together with the arguments above.
+            at: the moment that dates of rules and items are compared with; now when ``None``.
             explain: whether each recommendation carries its explanation.
 
         Raises:
             UnknownUserError: a user the recommender was not fitted on.
-            UnknownItemError: an item of ``history`` that the catalogue lacks.
+            UnknownItemError: an item of ``history`` or of a rule that the catalogue lacks.
             RequestError: neither or both of users and history, ``k`` below 1 or above the
-                catalogue, a ``where`` or cap that cannot be applied.
+                catalogue, a rule that cannot be applied, or rules that contradict each other.
+            ConfigError: a policy file that cannot be read.
         """
         shop = self._fitted_shop
         question = self._question(exclude)
         if not isinstance(k, int) or not 1 <= k <= len(shop.items):
             raise RequestError(f"k={k!r}: k runs from 1 to {len(shop.items)}, the items known")
-        if not 0 <= diversity <= 1:
-            raise RequestError(f"diversity={diversity!r}: diversity runs from 0 to 1")
-        ids, histories = self._histories(users, history)
-        allowed = matching_items(shop.catalogue, where) if where else None
-        values = cap_values(shop.catalogue, caps or {})
-        rows: list[Recommendation] = []
-        for block_users, candidates in self._fitted_fusion.blocks(histories, question, allowed):
-            scores = candidates.scores
-            for user, user_row in enumerate(block_users):
-                at = candidates.pairs.of(user)
-                items = candidates.pairs.items[at]
-                if items.size == 0:
-                    continue
-                if diversity or caps:
-                    embeddings = self._fitted_fusion.likeness_embeddings(items)
-                    places = mixed_order(
-                        items, scores[at], k, embeddings, diversity, caps or {}, values
-                    )
-                else:
-                    places = np.argsort(-scores[at], kind="stable")[:k]
-                ranked = ranked_rows(ids[user_row], shop.items, items[places], scores[at][places])
+        rules = rules_of(
+            policy, shop.catalogue, shop.items, k=k, at=at,
+            where=where, caps=caps, diversity=diversity, allow=allow, deny=deny,
+        )  # fmt: skip
+        ids, histories, newcomers = self._histories(users, history, attributes)
+        fusion, rows = self._fitted_fusion, list[Recommendation]()
+        for block, candidates in candidate_blocks(
+            fusion, histories, question, rules.allowed, rules.include, newcomers
+        ):
+            for user, user_id in enumerate(ids[row] for row in block):
+                placed = place(rules, fusion, candidates, user, user_id, question, k)
+                reasons = None
                 if explain:
-                    reasons = self._explain(candidates, user, places, ids[user_row], question, k)
-                    ranked = [
-                        replace(row, explanation=reason)
-                        for row, reason in zip(ranked, reasons, strict=True)
-                    ]
-                rows += ranked
+                    from hybridrec.explain.explanation import explain_placed
+
+                    reasons = explain_placed(
+                        fusion, shop, candidates, user, placed, user_id, question, k
+                    )
+                own, likely = candidates.pairs.of(user), candidates.probabilities
+                items = candidates.pairs.items[own][placed.places]
+                probabilities = None if likely is None else likely[own][placed.places]
+                rows += ranked_rows(user_id, shop.items, items, placed, reasons, probabilities)
         return Recommendations(rows)
 
     def explain(
@@ -191,12 +211,19 @@ class Recommender:
         Raises:
             UnknownUserError, UnknownItemError: an id the recommender does not know.
         """
+        from hybridrec.explain.explanation import explain_candidates
+
         question = self._question(exclude)
         row = self._item_row(item)
-        ids, histories = self._histories(None if user is None else [user], history)
-        candidates = self._fitted_fusion.candidates(histories, question, include=row)
-        place = np.flatnonzero(candidates.pairs.items == row)
-        return self._explain(candidates, 0, place, ids[0], question, k)[0]
+        ids, histories, newcomers = self._histories(None if user is None else [user], history)
+        _, candidates = next(
+            candidate_blocks(
+                self._fitted_fusion, histories, question, None, np.array([row]), newcomers
+            )
+        )
+        found = np.flatnonzero(candidates.pairs.items == row)
+        fusion, shop = self._fitted_fusion, self._fitted_shop
+        return explain_candidates(fusion, shop, candidates, 0, found, ids[0], question, k)[0]
 
     def similar_items(self, item: Hashable, k: int = 10) -> pl.DataFrame:
         """The items nearest to one in the towers' embeddings.
@@ -227,40 +254,43 @@ class Recommender:
         """Takes new products in without retraining; towers that read the catalogue embed them.
 
         Args:
-            rows: a dataframe with the columns of the catalogue.
+            rows: a dataframe with the columns of the catalogue; those it lacks are null.
 
         Raises:
-            DataError: no ``item_id``, or items that are known already.
+            DataError: no ``item_id``, an item twice or known already, columns that the catalogue
+                lacks or of other types; nothing is taken in then.
         """
         shop = self._fitted_shop
-        frame = read_frame(rows, "new items")
-        if Columns.ITEM not in frame.columns or frame.is_empty():
-            raise DataError(
-                f"new items: need at least one row and a column 'item_id'; got {frame.columns}"
-            )
-        column, codec = normalise_ids(frame[Columns.ITEM])
-        frame = frame.with_columns(column)
-        known = [
-            value for value in frame[Columns.ITEM] if shop.items.join(pl.Series([value]))[0] >= 0
-        ]
-        if known or codec != shop.items.codec:
-            raise DataError(f"new items: already in the catalogue: {examples(known)}")
+        frame = read_new_items(rows, shop.catalogue, shop.items)
         extended = shop.with_items(frame)
         self._fitted_fusion.add_items(frame, extended.graph)
         self._shop = extended
         return self
 
-    def update(self, events: Any) -> Self:
+    def update(self, events: Any, *, as_of: datetime | None = None, time_zone: str = "UTC") -> Self:
         """Takes new events in: the touched users fold in again, new users become known.
+
+        Events known already (same user, item, ``timestamp``, ``event`` and ``value``) count once,
+        so that the same table may come twice. Older events find their place. On an error nothing
+        is taken in.
 
         Args:
             events: a dataframe with the columns of the events.
+            as_of: the moment the shop moves on to; that of its last event when ``None``.
+            time_zone: the zone of times that name none.
 
         Raises:
-            DataError: events that cannot be read, or on items the catalogue lacks.
+            DataError: events that cannot be read; events after ``as_of`` or, without it, more than
+                15 hours after the present.
+            UnknownItemError: events on items the catalogue lacks.
         """
+        config = self.config
         self._shop = self._fitted_shop.with_events(
-            events, self.config.event_strengths, self.config.value_exponent
+            events,
+            config.event_strengths,
+            config.value_exponent,
+            as_of=as_of,
+            time_zone=time_zone,
         )
         return self
 
@@ -289,6 +319,66 @@ class Recommender:
             self._fitted_fusion, self._fitted_shop, test, metrics, self._question(exclude), by
         )
 
+    def reliability(
+        self, test: Dataset, *, exclude: Exclude | None = None, top: int | None = None
+    ) -> Reliability:
+        """Whether the probabilities of recommendations come true as often as they say.
+
+        Args:
+            test: what happened after the data the recommender was fitted on; it should reach as
+                far as ``ranker.horizon_days``, and what lies beyond is left out. With null, or
+                without times, each user's first event counts.
+            exclude: which question is asked; the config's setting when ``None``.
+            top: look at so many candidates of each user, the best, alone; at all when ``None``.
+
+        Raises:
+            RequestError: the ranker is not calibrated: too few users were held out.
+            DataError: the test holds nothing that could be foretold.
+        """
+        from hybridrec.evaluation.reliability import reliability
+
+        question = self._question(exclude)
+        return reliability(self._fitted_fusion, self._fitted_shop, test, question, top)
+
+    def drift(
+        self,
+        users: Hashable | Sequence[Hashable] | None = None,
+        *,
+        events: Any = None,
+        settings: DriftConfig | None = None,
+    ) -> DriftReport:
+        """Whose interest moved from what to what, how the mix moved, and if a refit is due.
+
+        See :func:`hybridrec.drift.report.drift_report` for arguments and errors.
+        """
+        from hybridrec.drift.report import drift_report
+
+        many = isinstance(users, Sequence) and not isinstance(users, (str, bytes, tuple))
+        asked = users if users is None or many else [users]
+        return drift_report(
+            self._fitted_shop,
+            self.config,
+            settings,
+            fusion=self._fitted_fusion,
+            users=asked,  # type: ignore[arg-type]
+            events=events,
+        )
+
+    def segments(
+        self, number: int | None = None, *, settings: SegmentsConfig | None = None
+    ) -> Segments:
+        """Groups of users who behave alike; see :mod:`hybridrec.drift.segments`.
+
+        Args:
+            number: how many; the settings' choice when ``None``.
+            settings: of what the groups are made.
+        """
+        from hybridrec.drift.segments import user_segments
+
+        return user_segments(
+            self._fitted_shop, self.config, settings, number=number, fusion=self._fitted_fusion
+        )
+
     def save(self, directory: str | Path) -> None:
         """Writes everything into a directory; see :mod:`hybridrec.artifacts`."""
         from hybridrec.artifacts import save
@@ -297,15 +387,19 @@ class Recommender:
         save(self.config, fusion, shop, self._curves, Path(directory))
 
     @classmethod
-    def load(cls, directory: str | Path) -> Self:
+    def load(cls, directory: str | Path, *, signals: Sequence[Signal] = ()) -> Self:
         """Reads a saved recommender.
+
+        Args:
+            directory: where it was saved.
+            signals: the shop's own, if it was fitted with any.
 
         Raises:
             ArtifactError: the directory is none, or a file is missing or damaged.
         """
         from hybridrec.artifacts import load
 
-        return cls.of(*load(Path(directory)))
+        return cls.of(*load(Path(directory), signals))
 
     @property
     def users(self) -> list[Hashable]:
@@ -356,24 +450,34 @@ class Recommender:
         return question
 
     def _histories(
-        self, users: Hashable | Sequence[Hashable] | None, history: Sequence[Hashable] | None
-    ) -> tuple[list[Hashable | None], Histories]:
-        """The ids asked for, and their histories."""
+        self,
+        users: Hashable | Sequence[Hashable] | None,
+        history: Sequence[Hashable] | None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> tuple[list[Hashable | None], Histories, Newcomers | None]:
+        """The ids asked for, their histories, and who of them is known by attributes alone."""
         shop = self._fitted_shop
-        if (users is None) == (history is None):
-            raise RequestError("give either users or history=[items], not both and not neither")
+        if sum(asked is not None for asked in (users, history, attributes)) != 1:
+            raise RequestError(
+                "give either users or history=[items] or attributes={name: value}: one of them"
+            )
         if history is not None:
-            return [None], shop.visitor([self._item_row(item) for item in history])
+            return [None], shop.visitor([self._item_row(item) for item in history]), None
+        if attributes is not None:
+            return [None], shop.visitor([]), shop.visitor_with(attributes)
         many = isinstance(users, Sequence) and not isinstance(users, (str, bytes, tuple))
         ids = list(users) if many else [users]  # type: ignore[arg-type]
         rows = shop.users.rows_of(ids)
-        unknown = [user for user, row in zip(ids, rows, strict=True) if row < 0]
+        newcomers = shop.newcomers_of(ids) if (rows < 0).any() else None
+        new = np.zeros(rows.size, dtype=bool) if newcomers is None else newcomers.new
+        lost = (rows < 0) & ~new
+        unknown = [user for user, missing in zip(ids, lost, strict=True) if missing]
         if unknown:
             raise UnknownUserError(
                 f"unknown users: {examples(unknown)}; known are {len(shop.users):,}, such as "
                 f"{examples(shop.users.ids_of([0]))}. For a new visitor give history=[item ids]"
             )
-        return ids, shop.histories.of(rows)
+        return ids, shop.histories_of(rows), newcomers
 
     def _item_row(self, item: Hashable) -> int:
         shop = self._fitted_shop
@@ -384,18 +488,3 @@ class Recommender:
                 f"{examples(shop.items.ids_of([0]))}. Take new products in with add_items(rows)"
             )
         return row
-
-    def _explain(
-        self,
-        candidates: Candidates,
-        user: int,
-        places: IntArray,
-        user_id: Hashable | None,
-        question: Exclude,
-        k: int,
-    ) -> list[Explanation]:
-        from hybridrec.explain.explanation import explain_candidates
-
-        return explain_candidates(
-            self._fitted_fusion, self._fitted_shop, candidates, user, places, user_id, question, k
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -14,17 +14,23 @@ import polars as pl
 from scipy.sparse import csr_array
 
 import hybridrec
-from hybridrec.config import RecommenderConfig
+from hybridrec.config import Exclude, RecommenderConfig
 from hybridrec.data import Dataset, Histories
 from hybridrec.data.columns import Columns
 from hybridrec.data.roles import attributes, text_columns
 from hybridrec.data.texts import text_parts
 from hybridrec.evaluation.validation import HeldOut
 from hybridrec.fusion.affinity import Affinity
-from hybridrec.fusion.neighbours import Neighbours
-from hybridrec.fusion.pipeline import Fusion
-from hybridrec.fusion.profiles import profile_weights
-from hybridrec.fusion.signals import ItemStatistics
+from hybridrec.fusion.examples import Examples
+from hybridrec.fusion.item_to_item import ItemToItem
+from hybridrec.fusion.moment import Moment
+from hybridrec.fusion.neighbours import neighbours
+from hybridrec.fusion.pipeline import QUESTIONS, Fusion
+from hybridrec.fusion.prices import item_prices
+from hybridrec.fusion.profiles import profile_weights, profiles
+from hybridrec.fusion.signals.declaration import Scope, Signal
+from hybridrec.fusion.signals.popularity import RECENT_DAYS, YEAR_DAYS, popularity
+from hybridrec.fusion.transitions import transitions
 from hybridrec.learning.checkpoints import Checkpoints
 from hybridrec.learning.curves import Curves
 from hybridrec.learning.session import FitSession
@@ -34,6 +40,8 @@ from kg import KnowledgeGraph
 
 SHORTEST_SHARE = 0.2
 """Where the data span less than two horizons, the ranker learns from this share of the span."""
+SHORTEST_PAST = 0.5
+"""Share of the span that towers must have to learn from, at every moment that the ranker does."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ def fit(
     config: RecommenderConfig,
     curves: Curves | None = None,
     checkpoints: Checkpoints | None = None,
+    signals: Sequence[Signal] = (),
 ) -> Fitted:
     """Fits towers and rankers.
 
@@ -58,44 +67,80 @@ def fit(
         config: all settings.
         curves: where losses and validation metrics are recorded.
         checkpoints: where the fit is kept as it goes; one that was killed goes on from there.
+        signals: a shop's own.
 
     Raises:
         DataError: too few events to hold any back for the ranker.
     """
     session = partial(FitSession, curves=curves, checkpoints=checkpoints)
-    before, after = split_for_ranker(data, config)
+    steps = moments(data, config)
     with stage("knowledge graph"):
         graph = build_graph(data)
+    scope = scope_of(data, config, graph, steps[0][0])
+    examples: dict[Exclude, list[tuple[Examples, Examples]]] = {q: [] for q in QUESTIONS}
+    for before, after in steps:
+        fusion = Fusion(new_towers(config, graph, text=has_text(data)), config, scope, signals)
         graph_before = graph if before.triples is data.triples else build_graph(before)
-    towers = new_towers(config, graph, text=has_text(data))
-    relations = tuple(Affinity.of(graph).links)
-    fusion = Fusion(towers, config, timed=data.as_of is not None, relations=relations)
-
-    moment = f"up to {_moment(before)}"
-    with stage(f"towers, {moment}"):
-        training = training_data(before, graph_before, config, after)
-        learn_towers(towers, training, session, moment)
-        neighbours = _neighbours(training, config, session, moment)
+        moment = f"up to {_moment(before)}"
+        with stage(f"towers, {moment}"):
+            training = training_data(before, graph_before, config, after)
+            learn_towers(fusion.towers, training, session, moment)
+            matrices = _matrices(training, config, session, moment)
+        _observe(fusion, before, training, matrices)
+        for question in QUESTIONS:
+            found = fusion.examples(training.histories, _targets(before, after), question)
+            examples[question].append(found)
     with stage("fusion ranker"):
-        _observe(fusion, training, neighbours)
         ranker_session = session("fusion ranker")
         known = ranker_session.result()
         if known is None:
-            fusion.fit(training.histories, _targets(before, after))
+            for question, parts in examples.items():
+                learnt, held_out = (Examples.joined(each) for each in zip(*parts, strict=True))
+                fusion.fit(question, learnt, held_out)
             ranker_session.finish(fusion.ranker_state())
         else:
             fusion.restore_rankers(known)
     with stage("towers, on everything"):
         training = training_data(data, graph, config)
-        learn_towers(towers, training, session, "on everything")
-        neighbours = _neighbours(training, config, session, "on everything")
-    _observe(fusion, training, neighbours)
+        learn_towers(fusion.towers, training, session, "on everything")
+        matrices = _matrices(training, config, session, "on everything")
+    _observe(fusion, data, training, matrices)
     return Fitted(fusion, graph, training.histories)
 
 
-def fingerprint(data: Dataset, config: RecommenderConfig) -> str:
-    """What a fit rests on, as a hash: release, settings and every table, row by row."""
-    digest = hashlib.sha256(f"{hybridrec.__version__}\n{config.to_yaml()}".encode())
+def scope_of(
+    data: Dataset, config: RecommenderConfig, graph: KnowledgeGraph | None, earliest: Dataset
+) -> Scope:
+    """What a model of the data can have signals of.
+
+    Args:
+        data: everything.
+        config: all settings.
+        graph: the knowledge graph.
+        earliest: the data up to the first moment that the ranker learns from.
+    """
+    parts: dict[str, object] = {
+        **new_towers(config, graph, text=has_text(data)),
+        "neighbours": config.neighbours,
+        "transitions": config.transitions,
+    }
+    span = timedelta(0)
+    if earliest.as_of is not None and earliest.since is not None:
+        span = earliest.as_of - earliest.since
+    return Scope(
+        scorers=tuple(name for name, part in parts.items() if part is not None),
+        profiles=tuple(profiles(config)),
+        relations=tuple(Affinity.of(graph).links),
+        timed=data.as_of is not None,
+        priced=item_prices(data) is not None,
+        seasonal=span > timedelta(days=YEAR_DAYS + RECENT_DAYS),
+    )
+
+
+def fingerprint(data: Dataset, config: RecommenderConfig, signals: Sequence[Signal] = ()) -> str:
+    """What a fit rests on, as a hash: release, settings, signals and every table, row by row."""
+    names = [signal.name for signal in signals]
+    digest = hashlib.sha256(f"{hybridrec.__version__}\n{config.to_yaml()}\n{names}".encode())
     for table in (data.events, data.catalogue, data.triples, data.roles):
         content = io.BytesIO()
         if table is not None:
@@ -208,35 +253,67 @@ def learn_towers(
             training = replace(training, reference_embeddings=tower.item_embeddings)
 
 
-def _neighbours(
+def _matrices(
     training: TrainingData,
     config: RecommenderConfig,
     session: Callable[[str], FitSession],
     moment: str,
-) -> Neighbours | None:
+) -> dict[str, ItemToItem]:
     """Which items foretell which; taken over where an earlier run of the fit found it."""
-    if config.neighbours is None:
-        return None
-    with stage("neighbours"):
-        own_session = session(f"neighbours, {moment}")
-        known = own_session.result()
-        if known is not None:
-            return Neighbours.from_arrays(known)
-        found = Neighbours.of(
-            training.histories,
-            Affinity.of(training.graph),
-            training.catalogue,
-            training.text_columns,
-            config.neighbours,
+    matrices: dict[str, ItemToItem] = {}
+    if config.neighbours is not None:
+        with stage("neighbours"):
+            own_session = session(f"neighbours, {moment}")
+            known = own_session.result()
+            if known is None:
+                found = neighbours(
+                    training.histories,
+                    Affinity.of(training.graph),
+                    training.catalogue,
+                    training.text_columns,
+                    config.neighbours,
+                )
+                own_session.finish(found.arrays())
+            else:
+                found = ItemToItem.from_arrays(known)
+            matrices["neighbours"] = found
+    if config.transitions is not None:
+        matrices["transitions"] = transitions(training.histories, config.transitions)
+    return matrices
+
+
+def _observe(
+    fusion: Fusion, data: Dataset, training: TrainingData, matrices: Mapping[str, ItemToItem]
+) -> None:
+    """Takes on the state of the shop as of the end of the data."""
+    scope = fusion.scope
+    fusion.observe(
+        Moment(
+            data.catalogue,
+            Affinity.of(training.graph).only(scope.relations),
+            matrices,
+            popularity(training.histories, seasonal=scope.seasonal),
+            item_prices(data) if scope.priced else None,
+            data.as_of,
         )
-        own_session.finish(found.arrays())
-        return found
+    )
 
 
-def _observe(fusion: Fusion, training: TrainingData, neighbours: Neighbours | None) -> None:
-    """Takes on the state of the shop as of the end of the training data."""
-    affinity = Affinity.of(training.graph).only(fusion.relations)
-    fusion.observe(ItemStatistics.of(training.histories), affinity, neighbours)
+def moments(data: Dataset, config: RecommenderConfig) -> list[tuple[Dataset, Dataset]]:
+    """The moments that the ranker and early stopping learn from, the earliest first.
+
+    Returns:
+        For each the data up to it, and what came after it, up to the next.
+    """
+    steps = [split_for_ranker(data, config)]
+    while len(steps) < config.ranker.moments:
+        before = steps[0][0]
+        if config.ranker.horizon_days is not None and data.as_of and data.since and before.as_of:
+            past = before.as_of - timedelta(days=config.ranker.horizon_days) - data.since
+            if past < (data.as_of - data.since) * SHORTEST_PAST:
+                break
+        steps.insert(0, split_for_ranker(before, config))
+    return steps
 
 
 def split_for_ranker(data: Dataset, config: RecommenderConfig) -> tuple[Dataset, Dataset]:

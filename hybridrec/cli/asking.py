@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from hybridrec.cli.app import app, clear_errors
 from hybridrec.cli.arguments import AsJson, Model, Question, id_as_typed, load_model
+from hybridrec.errors import RequestError
 
 
 @app.command()
@@ -20,7 +23,24 @@ def recommend(
     ] = None,
     k: Annotated[int, typer.Option(help="How many items a user gets.")] = 10,
     exclude: Question = None,
-    where: Annotated[str | None, typer.Option(help="Condition in SQL over the catalogue.")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(help="Condition over the catalogue: \"price < 5 and brand != 'X'\"."),
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="Policy in YAML: what may be shown, and how it is mixed.")
+    ] = None,
+    allow: Annotated[str | None, typer.Option(help="The only items to show: a,b,c.")] = None,
+    deny: Annotated[str | None, typer.Option(help="Items never to show: a,b,c.")] = None,
+    caps: Annotated[
+        str | None, typer.Option(help="How often a value may stand in a list: brand=2,category=3.")
+    ] = None,
+    diversity: Annotated[
+        float, typer.Option(help="How much likeness to items above costs, 0 to 1.")
+    ] = 0.0,
+    at: Annotated[
+        datetime | None, typer.Option(help="Moment that dates are compared with; now if not given.")
+    ] = None,
     explain: Annotated[bool, typer.Option(help="Say why, a sentence each.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -28,13 +48,25 @@ def recommend(
     with clear_errors():
         recommender = load_model(model)
         users = [id_as_typed(recommender, "user", text) for text in user or ()] or None
-        items = (
-            [id_as_typed(recommender, "item", text) for text in history.split(",")]
-            if history
-            else None
-        )
+
+        def items(text: str | None) -> list[str | int] | None:
+            if not text:
+                return None
+            return [id_as_typed(recommender, "item", part) for part in text.split(",")]
+
         recs = recommender.recommend(
-            users, history=items, k=k, exclude=exclude, where=where, explain=explain
+            users,
+            history=items(history),
+            k=k,
+            exclude=exclude,
+            where=where,
+            caps=_caps(caps),
+            diversity=diversity,
+            allow=items(allow),
+            deny=items(deny),
+            policy=policy,
+            at=at,
+            explain=explain,
         )
         if as_json:
             for row in recs.to_dicts():
@@ -43,6 +75,19 @@ def recommend(
         from hybridrec.console import print_recommendations
 
         print_recommendations(recs, recommender)
+
+
+def _caps(text: str | None) -> dict[str, int] | None:
+    """Caps as typed: ``brand=2,category=3``."""
+    if text is None:
+        return None
+    caps = {}
+    for part in text.split(","):
+        column, _, cap = part.rpartition("=")
+        if not column or not cap.strip().isdecimal():
+            raise RequestError(f"--caps {text!r}: cannot read {part!r}; write brand=2,category=3")
+        caps[column.strip()] = int(cap)
+    return caps
 
 
 @app.command("explain")

@@ -179,10 +179,14 @@ def evaluate(
             "as it was.",
         ),
     ] = False,
+    reliability: Annotated[
+        Path | None,
+        typer.Option(help="Draw on a page whether probabilities came true, and print it, too."),
+    ] = None,
 ) -> None:
     """Fits on all but the last days and compares the fusion with simple models on those."""
     with clear_errors():
-        from hybridrec.console import print_comparison
+        from hybridrec.console import print_comparison, print_reliability
         from hybridrec.evaluation.protocols import compare
 
         data = read_data(events, catalogue=catalogue, columns=columns)
@@ -197,6 +201,11 @@ def evaluate(
         question = exclude or recommender.config.exclude
         frame = compare(recommender.fusion, recommender.shop, test, question)
         print_comparison(frame, question)
+        if reliability is not None:
+            told = recommender.reliability(test, exclude=question)
+            told.to_html(reliability)
+            print_reliability(told)
+            typer.echo(f"written to {reliability}")
 
 
 def _fixes_of_errors() -> list[str]:

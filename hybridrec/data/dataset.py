@@ -15,7 +15,7 @@ import polars as pl
 from hybridrec.data import features, privacy, splits
 from hybridrec.data.assembly import assembled
 from hybridrec.data.columns import Columns
-from hybridrec.data.histories import Histories, relative_values, steps_before_last, value_means
+from hybridrec.data.histories import Histories, event_strengths, steps_before_last
 from hybridrec.data.identifiers import IdCodec, IdMap
 from hybridrec.data.quality.ledger import Ledger
 from hybridrec.data.roles import catalogue_roles, checked_roles
@@ -368,14 +368,7 @@ class Dataset:
             elapsed = self.as_of - pl.col(Columns.TIMESTAMP)
             seconds = self.events.select(elapsed.dt.total_seconds(fractional=True)).to_series()
             ages = np.maximum(seconds.to_numpy()[order] / SECONDS_PER_DAY, 0.0)
-        strength = np.ones(self.events.height, dtype=np.float32)
-        if strengths and Columns.EVENT in self.events.columns:
-            kinds = self.events[Columns.EVENT].cast(pl.String)
-            known = {str(kind): float(value) for kind, value in strengths.items()}
-            strength = kinds.replace_strict(known, default=1.0).to_numpy().astype(np.float32)
-        if value_exponent and Columns.VALUE in self.events.columns:
-            means = value_means(self.events) if means is None else means
-            strength = strength * relative_values(self.events, means) ** np.float32(value_exponent)
+        strength = event_strengths(self.events, strengths, value_exponent, means)
         return Histories(
             indptr, items[order], ages, strength[order], len(self.items), self.as_of is not None
         )

@@ -94,33 +94,6 @@ class Histories:
         matrix.eliminate_zeros()
         return matrix
 
-    def merged(
-        self, later: Histories, rows: IntArray, n_users: int, shift: float, late: float
-    ) -> Histories:
-        """These histories with further events behind them.
-
-        Args:
-            later: the further events.
-            rows: ``(later.n_users,)`` the user row here of each of its users.
-            n_users: users of the result; those beyond the present ones are new.
-            shift: days by which the present events have aged.
-            late: days by which ages of the further events are to grow.
-        """
-        users = np.concatenate([self.users, rows[later.users]])
-        items = np.concatenate([self.items, later.items])
-        strengths = np.concatenate([self.strengths, later.strengths])
-        counts = np.bincount(users, minlength=n_users)
-        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        ages: DoubleArray
-        if self.timed:
-            ages = np.concatenate([self.ages + shift, later.ages + late])
-            order = np.lexsort((-ages, users))
-            ages = ages[order]
-        else:
-            order = np.argsort(users, kind="stable")
-            ages = steps_before_last(indptr)
-        return Histories(indptr, items[order], ages, strengths[order], self.n_items, self.timed)
-
 
 def steps_before_last(indptr: IntArray) -> DoubleArray:
     """How many events of the same user come after each one, ``(n_events,)``: ages without times.
@@ -130,6 +103,32 @@ def steps_before_last(indptr: IntArray) -> DoubleArray:
     """
     ends = np.repeat(indptr[1:], np.diff(indptr))
     return (ends - np.arange(indptr[-1]) - 1).astype(np.float64)
+
+
+def event_strengths(
+    events: pl.DataFrame,
+    strengths: Mapping[str, float] | None,
+    value_exponent: float,
+    means: Mapping[str, float] | None,
+) -> FloatArray:
+    """What each event counts, ``(n_events,)``.
+
+    Args:
+        events: a row an event.
+        strengths: what an event of each kind counts; kinds not named count 1.
+        value_exponent: how much an event's ``value`` counts; see
+            :meth:`Dataset.histories <hybridrec.data.dataset.Dataset.histories>`.
+        means: the mean value of each kind; those of these events when ``None``.
+    """
+    strength = np.ones(events.height, dtype=np.float32)
+    if strengths and Columns.EVENT in events.columns:
+        kinds = events[Columns.EVENT].cast(pl.String)
+        known = {str(kind): float(value) for kind, value in strengths.items()}
+        strength = kinds.replace_strict(known, default=1.0).to_numpy().astype(np.float32)
+    if value_exponent and Columns.VALUE in events.columns:
+        means = value_means(events) if means is None else means
+        strength = strength * relative_values(events, means) ** np.float32(value_exponent)
+    return strength
 
 
 def value_means(events: pl.DataFrame) -> dict[str, float]:

@@ -138,6 +138,23 @@ class IdMap:
     def _row_of(self) -> dict[str | int, int]:
         return {value: row for row, value in enumerate(self.stored.to_list())}
 
+    def extended(self, fresh: pl.Series) -> IdMap:
+        """With more ids, in stored form and none of them known, in the rows after all others.
+
+        Raises:
+            DataError: negative numbers here and numbers of 2⁶³ or more there.
+        """
+        if fresh.dtype == self.stored.dtype:
+            return IdMap(pl.concat([self.stored, fresh.rename(self.stored.name)]), self.codec)
+        for ids in (self.stored, fresh):
+            least = ids.min()
+            if isinstance(least, int) and least < 0:
+                raise DataError(
+                    f"ids {least} and 2**63 or more cannot stand together; give them as strings"
+                )
+        wide = [ids.cast(pl.UInt64).rename(self.stored.name) for ids in (self.stored, fresh)]
+        return IdMap(pl.concat(wide), self.codec)
+
     def row(self, value: object) -> int:
         """The row of one id, -1 for an unknown one."""
         if not isinstance(value, Hashable):

@@ -9,7 +9,8 @@ import numpy as np
 from hybridrec.arrays import BoolArray, DoubleArray, IntArray
 from hybridrec.errors import RequestError
 
-NAMES = ("recall", "ndcg", "hr", "precision", "mrr")
+NAMES = ("recall", "full_recall", "ndcg", "hr", "precision", "mrr")
+"""``recall`` divides by ``min(k, relevant items)``, ``full_recall`` by all relevant items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,10 @@ def parse_metric(metric: str) -> tuple[str, int]:
 def per_user(metric: str, hits: BoolArray, relevant: IntArray) -> DoubleArray:
     """One metric for every user.
 
-    Recall divides by ``min(k, relevant items)``, so that a perfect list of ``k`` scores 1 for
-    users with more than ``k`` relevant items too.
+    ``recall`` divides by ``min(k, relevant items)``, so that a perfect list of ``k`` scores 1 for
+    users with more than ``k`` relevant items too; ``full_recall`` divides by all relevant items,
+    as most papers do. Both are the same for users with ``k`` relevant items or fewer. ``mrr`` is
+    one by the rank of the first hit.
 
     Args:
         metric: such as ``recall@10``.
@@ -65,12 +68,16 @@ def per_user(metric: str, hits: BoolArray, relevant: IntArray) -> DoubleArray:
     >>> hits = np.array([[True, False, True]])
     >>> per_user("recall@3", hits, np.array([4])).round(3).tolist()
     [0.667]
+    >>> per_user("full_recall@3", hits, np.array([4])).tolist()
+    [0.5]
     """
     name, k = parse_metric(metric)
     hits = hits[:, :k]
     found = hits.sum(axis=1)
     if name == "recall":
         return np.asarray(found / np.minimum(k, relevant), dtype=np.float64)
+    if name == "full_recall":
+        return np.asarray(found / relevant, dtype=np.float64)
     if name == "precision":
         return np.asarray(found / k, dtype=np.float64)
     if name == "hr":

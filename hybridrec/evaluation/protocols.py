@@ -23,7 +23,7 @@ from hybridrec.evaluation.slices import (
     ranges,
 )
 from hybridrec.fusion.pipeline import Fusion
-from hybridrec.fusion.profiles import Scorer, profile_weights
+from hybridrec.fusion.profiles import Scorer, profile_weights, profiles
 from hybridrec.shop import Shop
 
 BLOCK_USERS = 256
@@ -140,7 +140,7 @@ def dense_top(
 
 def rivals(fusion: Fusion, exclude: Exclude) -> Mapping[str, Callable[[Histories], FloatArray]]:
     """Simple models that the fusion must beat: what is popular, own counts, each scorer alone."""
-    statistics = fusion.statistics.columns
+    statistics = fusion.moment.statistics
     models: dict[str, Callable[[Histories], FloatArray]] = {
         "popularity": lambda block: np.tile(statistics["popularity"], (block.n_users, 1))
     }
@@ -152,16 +152,26 @@ def rivals(fusion: Fusion, exclude: Exclude) -> Mapping[str, Callable[[Histories
         models["own counts"] = lambda block: block.weights().toarray()
         if "recent" in statistics:
             models["own counts, half-life 60 days"] = lambda block: block.weights(60.0).toarray()
+    for (name, profile), alone in scorers_alone(fusion).items():
+        kind = " tower" if name in fusion.towers else ""
+        models[f"{name}{kind}, {profile} profile"] = alone
+    return models
+
+
+def scorers_alone(
+    fusion: Fusion,
+) -> Mapping[tuple[str, str], Callable[[Histories], FloatArray]]:
+    """Each scorer by itself, under each profile: keys are ``(scorer, profile)``."""
+    models: dict[tuple[str, str], Callable[[Histories], FloatArray]] = {}
     for name, scorer in fusion.scorers.items():
-        for profile in ("long", "short"):
+        for profile in profiles(fusion.config):
 
             def alone(
                 block: Histories, scorer: Scorer = scorer, profile: str = profile
             ) -> FloatArray:
                 return scorer.scores(profile_weights(block, fusion.config)[profile])
 
-            kind = " tower" if name in fusion.towers else ""
-            models[f"{name}{kind}, {profile} profile"] = alone
+            models[name, profile] = alone
     return models
 
 
@@ -174,7 +184,7 @@ def evaluate(
     by: Sequence[str] = (),
 ) -> pl.DataFrame:
     """The fusion on a test set; see :meth:`Recommender.evaluate`."""
-    check_slices(by, timed=fusion.timed)
+    check_slices(by, timed=fusion.scope.timed)
     k = max(parse_metric(metric)[1] for metric in metrics)
     question = Question.of(shop, test, exclude)
     top = fusion_top(fusion, question, k)
@@ -185,7 +195,7 @@ def evaluate(
         for label, chosen in ranges("history_length", lengths, HISTORY_LENGTHS):
             slices.append((label, *question.of_users(np.flatnonzero(chosen))))
     if "item_age" in by:
-        ages = np.expm1(-fusion.statistics.columns["newness"].astype(np.float64))
+        ages = np.expm1(-fusion.moment.statistics["newness"].astype(np.float64))
         for label, chosen in ranges("item_age", ages, ITEM_AGES_DAYS):
             slices.append((label, *question.of_items(chosen)))
     rows = []

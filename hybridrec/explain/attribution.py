@@ -76,7 +76,7 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     if "affinity" in groups:
         shared = np.stack(
             [
-                _in_proportion(fusion.affinity.attribute(rows["long"], int(item)), value)
+                _in_proportion(fusion.moment.affinity.attribute(rows["long"], int(item)), value)
                 for item, value in zip(items[places], groups["affinity"], strict=True)
             ]
         )

@@ -62,9 +62,11 @@ class Scale:
 
     def stack(self, explanation: Explanation) -> Iterator[Bar]:
         """All parts end to end from the base: those that raise the score right, the others left."""
-        order = list(WORDS["en"]["groups"])
+        order = {group: place for place, group in enumerate(WORDS["en"]["groups"])}
         ends = {True: 0.0, False: 0.0}
-        for part in sorted(explanation.contributions, key=lambda part: order.index(part.group)):
+        for part in sorted(
+            explanation.contributions, key=lambda part: order.get(part.group, len(order))
+        ):
             raises = part.value > 0
             yield self.bar(part.group, part.value, ends[raises])
             ends[raises] += part.value

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,9 @@ from hybridrec.explain.attribution import Attribution, attribute
 from hybridrec.explain.counterfactual import smallest_removal
 from hybridrec.explain.evidence import GraphPath, PastItem, best_path
 from hybridrec.explain.narrative import Facts, Language, reasons, sentence
+from hybridrec.fusion.newcomers import NewcomerCandidates
 from hybridrec.fusion.pipeline import Candidates, Fusion
+from hybridrec.fusion.policy import Placed, PolicyStep, policy_steps
 from hybridrec.shop import Shop
 
 
@@ -26,7 +28,8 @@ class Contribution:
 
     Args:
         group: a tower, ``affinity`` (attributes shared with the history), ``popularity`` or
-            ``repeat`` (the user's own events on the item).
+            ``repeat`` (the user's own events on the item); under a policy, ``boost`` and
+            ``diversity`` too.
         value: how much it moves the score.
         evidence: the past items it rests on, greatest first; where there are any, their weights
             sum to the value.
@@ -50,6 +53,7 @@ class Explanation:
         contributions: the signed parts, greatest first.
         paths: knowledge-graph paths from the user's own items to this one.
         facts: counts that the sentence speaks of.
+        policy: the steps of a policy that touched this item, in the order they were taken.
     """
 
     user_id: Hashable | None
@@ -61,6 +65,7 @@ class Explanation:
     paths: tuple[GraphPath, ...]
     facts: Facts
     _counterfactual: Callable[[], tuple[Hashable, ...] | None] = field(repr=False, compare=False)
+    policy: tuple[PolicyStep, ...] = ()
 
     @property
     def evidence(self) -> tuple[PastItem | GraphPath, ...]:
@@ -90,9 +95,17 @@ class Explanation:
 
         Items are tried in order of their weight; the result is verified by folding the shorter
         history in and ranking again. ``None`` if no such set exists, or the item is not in the
-        list at all.
+        list at all. The list is the ranker's own, before any policy.
         """
         return self._counterfactual()
+
+    def _under_policy(
+        self, score: float, parts: Mapping[str, float], steps: tuple[PolicyStep, ...]
+    ) -> Explanation:
+        """The same with the score a policy made of it, and the parts that are the policy's."""
+        more = [Contribution(group, value, ()) for group, value in parts.items() if value]
+        every = sorted([*self.contributions, *more], key=lambda part: -abs(part.value))
+        return replace(self, score=score, contributions=tuple(every), policy=steps)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -111,6 +124,7 @@ class Explanation:
                 for part in self.contributions
             ],
             "paths": [path.to_dict() for path in self.paths],
+            "policy": [step.to_dict() for step in self.policy],
             "narrative": self.narrative("en"),
         }
 
@@ -142,6 +156,10 @@ def explain_candidates(
         question: which ranker was asked.
         k: length of the list that counterfactuals speak of.
     """
+    if isinstance(candidates, NewcomerCandidates):
+        from hybridrec.explain.newcomers import explain_newcomer
+
+        return explain_newcomer(shop, candidates, user, places, user_id)
     parts = attribute(fusion, candidates, user, places)
     scores = candidates.scores[candidates.pairs.of(user)][places]
     items = candidates.pairs.items[candidates.pairs.of(user)][places]
@@ -175,6 +193,47 @@ def explain_candidates(
     return explanations
 
 
+def explain_placed(
+    fusion: Fusion,
+    shop: Shop,
+    candidates: Candidates,
+    user: int,
+    placed: Placed,
+    user_id: Hashable | None,
+    question: Exclude,
+    k: int,
+) -> list[Explanation]:
+    """Explanations of one user's list, with what the policy gave and took.
+
+    Args:
+        fusion: towers and rankers.
+        shop: names, dates and the knowledge graph.
+        candidates: a block of users with candidates.
+        user: which of its users.
+        placed: the list.
+        user_id: the id to put on them.
+        question: which ranker was asked.
+        k: how many items were asked for.
+    """
+    if placed.places.size == 0:
+        return []
+    reasons = explain_candidates(
+        fusion, shop, candidates, user, placed.places, user_id, question, k
+    )
+    given = zip(
+        reasons,
+        placed.scores.tolist(),
+        placed.boosts.tolist(),
+        placed.diversity.tolist(),
+        policy_steps(placed, k),
+        strict=True,
+    )
+    return [
+        reason._under_policy(score, {"boost": boost, "diversity": lost}, steps)
+        for reason, score, boost, lost, steps in given
+    ]
+
+
 def latest_items(shop: Shop, user_id: Hashable, n: int) -> list[PastItem]:
     """What a user met last, the latest first; weighing nothing.
 
@@ -183,7 +242,7 @@ def latest_items(shop: Shop, user_id: Hashable, n: int) -> list[PastItem]:
         user_id: a known user.
         n: how many items at most.
     """
-    history = shop.histories.of([shop.users.row(user_id)])
+    history = shop.histories_of([shop.users.row(user_id)])
     rows = np.unique(history.items)
     past = _past_items(shop, history, rows)
     lately = dict.fromkeys(history.items[::-1].tolist())
@@ -222,7 +281,7 @@ def _date(as_of: datetime | None, age: float) -> datetime | None:
 
 def _facts(fusion: Fusion, history: Histories, row: int) -> Facts:
     own = history.ages[history.items == row]
-    columns = fusion.statistics.columns
+    columns = fusion.moment.statistics
     users = columns["recent"] if history.timed else columns["popularity"]
     return Facts(
         own_events=own.size,

@@ -10,6 +10,7 @@ from hybridrec.errors import RequestError
 
 if TYPE_CHECKING:
     from hybridrec.explain.explanation import Contribution, Explanation
+    from hybridrec.fusion.policy import PolicyStep
 
 Language = Literal["en", "zh"]
 
@@ -29,12 +30,32 @@ class Facts:
         own_last_days: days since the last time; ``None`` without times.
         recent_users: users who met it in the last 28 days, or ever where there are no times.
         timed: whether the data have times.
+        among: groups of users like this one who choose it more than others do, the greatest
+            difference first; for users without events only.
     """
 
     own_events: int
     own_last_days: float | None
     recent_users: int
     timed: bool
+    among: tuple[Among, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """How many users who share an attribute chose an item, lately where there are times.
+
+    Args:
+        attribute: the attribute, ``age``.
+        value: what they share, ``25-34``.
+        users: how many of them chose it.
+        of: how many they are.
+    """
+
+    attribute: str
+    value: str
+    users: int
+    of: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +67,15 @@ class _Phrases:
     days_ago: tuple[str, str, str]
     users_recent: tuple[str, str]
     users_ever: tuple[str, str]
+    among: tuple[str, str]
     names: str
     reasons: str
     whole: str
     nothing: str
     quotes: str
+    policy: Mapping[str, str]
+    note: str
+    moved: tuple[str, str]
 
 
 _ENGLISH = _Phrases(
@@ -60,6 +85,7 @@ _ENGLISH = _Phrases(
         "graph": "it is close to {names} in the product graph",
         "text": "it reads much like {names}",
         "neighbours": "it goes with {names}",
+        "transitions": "it is often chosen after {names}",
         "affinity": "it shares {relation} {name} with {source}",
         "popularity": "{users}",
     },
@@ -70,11 +96,26 @@ _ENGLISH = _Phrases(
         "{n:,} customers chose it in the last 28 days",
     ),
     users_ever=("1 customer has chosen it", "{n:,} customers have chosen it"),
+    among=(
+        "popular among customers with {attribute} {value}: {n:,} of {of:,} chose it in the last "
+        "28 days",
+        "popular among customers with {attribute} {value}: {n:,} of {of:,} have chosen it",
+    ),
     names=" and ",
     reasons="; ",
     whole="{title}: {reasons}.",
     nothing="{title}: no single reason stands out; many small ones add up.",
     quotes="“{}”",
+    policy={
+        "raised": "the shop raises it{note}{moved}",
+        "lowered": "the shop lowers it{note}{moved}",
+        "diversity": "its place allows for likeness to others in the list{moved}",
+        "cap": "the cap “{rule}” moves it{moved}",
+        "exploration": "it is shown to learn who likes it, whatever its score",
+        "pin": "the shop puts it at rank {rank}{note}",
+    },
+    note=" (“{}”)",
+    moved=(" from rank {before} to {after}", " into the list at rank {after}"),
 )
 _CHINESE = _Phrases(
     groups={
@@ -83,6 +124,7 @@ _CHINESE = _Phrases(
         "graph": "在商品知识图谱中与{names}相近",
         "text": "商品描述与{names}相似",
         "neighbours": "与{names}关联度高",
+        "transitions": "购买{names}后常接着选购",
         "affinity": "与{source}同属{relation}“{name}”",
         "popularity": "{users}",
     },
@@ -90,11 +132,25 @@ _CHINESE = _Phrases(
     days_ago=("，最近一次在一天之内", "，最近一次在1天前", "，最近一次在{n}天前"),
     users_recent=("近28天有1位顾客选购", "近28天有{n:,}位顾客选购"),
     users_ever=("已有1位顾客选购", "已有{n:,}位顾客选购"),
+    among=(
+        "在{attribute}为{value}的顾客中受欢迎，近28天{of:,}人中有{n:,}人选购",
+        "在{attribute}为{value}的顾客中受欢迎，{of:,}人中有{n:,}人选购",
+    ),
     names="和",
     reasons="；",
     whole="推荐理由（{title}）：{reasons}。",
     nothing="推荐理由（{title}）：没有单一的突出原因，由多项因素共同作用。",
     quotes="“{}”",
+    policy={
+        "raised": "店铺提升其排序{note}{moved}",
+        "lowered": "店铺降低其排序{note}{moved}",
+        "diversity": "为兼顾列表多样性调整位置{moved}",
+        "cap": "按数量上限“{rule}”调整位置{moved}",
+        "exploration": "用于探索展示，不按得分排列",
+        "pin": "店铺将其置于第{rank}位{note}",
+    },
+    note="（“{}”）",
+    moved=("，由第{before}位至第{after}位", "，进入列表第{after}位"),
 )
 _RELATIONS_ZH = {
     "category": "品类",
@@ -122,18 +178,47 @@ def sentence(explanation: Explanation, language: Language) -> str:
 
 
 def reasons(explanation: Explanation, language: Language) -> str:
-    """The greatest contributions that raise the score, in words; empty where none stands out.
+    """The greatest contributions that raise the score, and what a policy did, in words.
+
+    Empty where no contribution stands out and there is no policy.
 
     Raises:
         RequestError: a language there are no words for.
     """
     if language not in _PHRASES:
         raise RequestError(f"language {language!r} is not there; use {' or '.join(_PHRASES)}")
-    raising = [part for part in explanation.contributions if part.value > 0]
+    phrases = _PHRASES[language]
+    # what a policy gives is told by its steps
+    own = [part for part in explanation.contributions if part.group in phrases.groups]
+    raising = [part for part in own if part.value > 0]
     worth = [part for part in raising if part.value >= WORTH_SAYING * raising[0].value]
     found = (_reason(explanation, part, language) for part in worth)
     given = [reason for reason in found if reason is not None][:REASONS]
-    return _PHRASES[language].reasons.join(given)
+    steps = (policy_step(step, language) for step in explanation.policy)
+    return phrases.reasons.join([*given, *(told for told in steps if told)])
+
+
+def policy_step(step: PolicyStep, language: Language) -> str:
+    """What a policy did to an item, in words.
+
+    Empty where the item only made way for others, or where a later step brought it into the list.
+    """
+    phrases = _PHRASES[language]
+    same = step.rank_before == step.rank_after
+    moves_others = step.what in ("cap", "diversity") and not same
+    if step.rank_after is None or not (step.own or moves_others):
+        return ""
+    what: str = step.what
+    if what == "boost":
+        what = "lowered" if step.by < 0 else "raised"
+    both, entering = phrases.moved
+    moved = entering if step.rank_before is None else both
+    return phrases.policy[what].format(
+        note=phrases.note.format(step.note) if step.note else "",
+        moved="" if same else moved.format(before=step.rank_before, after=step.rank_after),
+        rule=step.rule,
+        rank=step.rank_after,
+    )
 
 
 def _reason(explanation: Explanation, part: Contribution, language: Language) -> str | None:
@@ -147,6 +232,14 @@ def _reason(explanation: Explanation, part: Contribution, language: Language) ->
         once, often = phrases.times
         times = once if facts.own_events == 1 else often.format(n=facts.own_events)
         return template.format(times=times, last=_days_ago(facts.own_last_days, phrases))
+    if part.group == "popularity" and facts.among:
+        group = facts.among[0]
+        return phrases.among[not facts.timed].format(
+            attribute=group.attribute.replace("_", " "),
+            value=quote(group.value),
+            n=group.users,
+            of=group.of,
+        )
     if part.group == "popularity":
         if not facts.recent_users:
             return None

@@ -120,16 +120,24 @@ def write_report(
             "the report has nothing to show: give pages=[UserPage(…)], accuracy=[AccuracyTable(…)]"
             " or both"
         )
+    users = [(page, _lists(page)) for page in pages]
     html = _TEMPLATES.get_template("report.html.j2").render(
         words=words,
         language=language,
         shop_name=shop_name,
         facts=facts,
         show_users=show_users,
-        users=[(page, _lists(page)) for page in pages],
+        users=users,
+        left_out=_left_out([given for _, lists in users for _, given, _ in lists]),
         accuracy=[(table.title, _plots(table)) for table in accuracy],
     )
     write_in_one_step(Path(path), html)
+
+
+def _left_out(lists: Sequence[Sequence[Explanation]]) -> set[str]:
+    """The parts that no score of the page has, and the legend need not name."""
+    parts = {part.group for given in lists for reason in given for part in reason.contributions}
+    return set(WORDS["en"]["groups"]) - parts
 
 
 def _lists(page: UserPage) -> list[tuple[str, list[Explanation], Scale]]:

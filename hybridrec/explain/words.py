@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+
+class _Groups(dict[str, tuple[str, str]]):
+    """The name and gloss of each signal group; a shop's own goes by its name."""
+
+    def __missing__(self, group: str) -> tuple[str, str]:
+        return group, ""
+
+
 WORDS: Mapping[str, Mapping[str, Any]] = {
     "en": {
         "lang": "en",
@@ -17,15 +25,24 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
             "base + parts = score, the dot. Scores compare the items of one list, never two lists."
         ),
         "rounded": "Numbers are rounded for reading; unrounded, base and parts sum to the score.",
-        "groups": {
-            "repeat": ("Repeat", "the user’s own past with the item"),
-            "collaborative": ("Collaborative", "what customers with similar histories choose"),
-            "graph": ("Graph", "nearness in the product graph"),
-            "text": ("Text", "likeness of the product text"),
-            "neighbours": ("Neighbours", "items chosen with it or alike in brand, category, words"),
-            "affinity": ("Affinity", "shared brand, category and other attributes"),
-            "popularity": ("Popularity", "how many customers choose it, now and before"),
-        },
+        "groups": _Groups(
+            {
+                "repeat": ("Repeat", "the user’s own past with the item"),
+                "collaborative": ("Collaborative", "what customers with similar histories choose"),
+                "graph": ("Graph", "nearness in the product graph"),
+                "text": ("Text", "likeness of the product text"),
+                "neighbours": (
+                    "Neighbours",
+                    "items chosen with it or alike in brand, category, words",
+                ),
+                "transitions": ("Sequence", "what is often chosen after the latest items"),
+                "affinity": ("Affinity", "shared brand, category and other attributes"),
+                "popularity": ("Popularity", "how many customers choose it, now and before"),
+                "price": ("Price", "how dear it is, and what the user usually pays"),
+                "boost": ("Boost", "raised or lowered by the shop"),
+                "diversity": ("Diversity", "likeness to other items of the list"),
+            }
+        ),
         "user": "User {id}",
         "visitor": "Visitor",
         "recent": "Latest activity",
@@ -77,15 +94,21 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
             "向左降低，基准分与各部分之和即为得分，以圆点标示。得分仅可在同一列表内比较，不可跨列表比较。"
         ),
         "rounded": "数字经四舍五入显示；舍入前，基准分与各部分之和等于得分。",
-        "groups": {
-            "repeat": ("复购", "用户自身对该商品的历史行为"),
-            "collaborative": ("协同过滤", "购买历史相似的顾客的选择"),
-            "graph": ("知识图谱", "在商品知识图谱中的相近程度"),
-            "text": ("文本相似", "商品描述的相似程度"),
-            "neighbours": ("关联商品", "常一同选购，或品牌、品类、用词相同的商品"),
-            "affinity": ("属性偏好", "相同的品牌、品类及其他属性"),
-            "popularity": ("热度", "当前及以往选购的顾客人数"),
-        },
+        "groups": _Groups(
+            {
+                "repeat": ("复购", "用户自身对该商品的历史行为"),
+                "collaborative": ("协同过滤", "购买历史相似的顾客的选择"),
+                "graph": ("知识图谱", "在商品知识图谱中的相近程度"),
+                "text": ("文本相似", "商品描述的相似程度"),
+                "neighbours": ("关联商品", "常一同选购，或品牌、品类、用词相同的商品"),
+                "transitions": ("购买次序", "近期所购商品之后常选购的商品"),
+                "affinity": ("属性偏好", "相同的品牌、品类及其他属性"),
+                "popularity": ("热度", "当前及以往选购的顾客人数"),
+                "price": ("价格", "价格高低，以及与用户消费习惯的契合程度"),
+                "boost": ("店铺调整", "由店铺提升或降低"),
+                "diversity": ("多样性", "与列表中其他商品的相近程度"),
+            }
+        ),
         "user": "用户 {id}",
         "visitor": "访客",
         "recent": "最近行为",
@@ -135,6 +158,13 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
             "text tower, short profile": "文本（短期偏好）",
             "neighbours, long profile": "关联商品（长期偏好）",
             "neighbours, short profile": "关联商品（短期偏好）",
+            "transitions, long profile": "购买次序（长期偏好）",
+            "transitions, short profile": "购买次序（短期偏好）",
+            "transitions, last profile": "购买次序（最近行为）",
+            "collaborative tower, last profile": "协同过滤（最近行为）",
+            "graph tower, last profile": "知识图谱（最近行为）",
+            "text tower, last profile": "文本（最近行为）",
+            "neighbours, last profile": "关联商品（最近行为）",
         },
         "colon": "：",
         "comma": "，",

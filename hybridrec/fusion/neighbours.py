@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from scipy.sparse import csr_array, diags_array, vstack
 
-from hybridrec.arrays import FloatArray, IntArray, NamedArrays
 from hybridrec.config import NeighboursConfig
 from hybridrec.data.histories import Histories
 from hybridrec.data.texts import text_parts, words
 from hybridrec.fusion.affinity import Affinity
+from hybridrec.fusion.item_to_item import ItemToItem
 from hybridrec.fusion.slim import slim
-from hybridrec.towers.base import mean_weights
 
 COMMON: Final = 0.1
 """Words and entities that more of the catalogue has than this tell little, and cost most; in a
@@ -25,8 +22,13 @@ small catalogue, where few items have them, they are kept."""
 FEW: Final = 100
 
 
-@dataclass(frozen=True)
-class Neighbours:
+def neighbours(
+    histories: Histories,
+    affinity: Affinity,
+    catalogue: pl.DataFrame,
+    text_columns: Sequence[str],
+    config: NeighboursConfig,
+) -> ItemToItem:
     """A sparse linear model from items to items; see :func:`hybridrec.fusion.slim.slim`.
 
     It learns from users' histories as rows and, beside them, from the entities and the words that
@@ -34,69 +36,19 @@ class Neighbours:
     says the same of itself. Items that nobody has met yet are foretold by the latter alone.
 
     Args:
-        weights: ``(n_items, n_items)`` what each item of a history gives to every item.
+        histories: who met what, up to a moment.
+        affinity: what items are joined to.
+        catalogue: one row an item.
+        text_columns: those that are read.
+        config: settings.
     """
-
-    weights: csr_array
-
-    @classmethod
-    def of(
-        cls,
-        histories: Histories,
-        affinity: Affinity,
-        catalogue: pl.DataFrame,
-        text_columns: Sequence[str],
-        config: NeighboursConfig,
-    ) -> Self:
-        """Learns from a shop up to a moment.
-
-        Args:
-            histories: who met what.
-            affinity: what items are joined to.
-            catalogue: one row an item.
-            text_columns: those that are read.
-            config: settings.
-        """
-        met = histories.weights()
-        met.data = np.ones_like(met.data)
-        rows = [met]
-        if config.shared_weight:
-            shared = [_entities(affinity, histories.n_items), _terms(catalogue, text_columns)]
-            rows += [csr_array(config.shared_weight * _telling(each).T) for each in shared]
-        return cls(slim(csr_array(vstack(rows)), config.neighbours, config.regularization))
-
-    def scores(self, weights: csr_array) -> FloatArray:
-        """What weighted histories foretell, ``(n_users, n_items)``."""
-        return np.asarray((mean_weights(weights) @ self.weights).todense(), dtype=np.float32)
-
-    def attribute(self, weights: csr_array, items: IntArray) -> FloatArray:
-        """How much each past item gives to a user's scores; see :meth:`Tower.attribute`."""
-        shares = mean_weights(weights)
-        given = self.weights[shares.indices][:, items].toarray()
-        return np.asarray(given * shares.data[:, None], dtype=np.float32)
-
-    def extended(self, n: int) -> Neighbours:
-        """With ``n`` more items, which neither foretell nor are foretold."""
-        known = self.weights
-        indptr = np.pad(known.indptr, (0, n), mode="edge")
-        size = indptr.size - 1
-        return Neighbours(csr_array((known.data, known.indices, indptr), shape=(size, size)))
-
-    def arrays(self) -> NamedArrays:
-        """The weights, as named arrays."""
-        weights = self.weights
-        return {
-            "data": weights.data.astype(np.float32),
-            "indices": weights.indices.astype(np.int32),
-            "indptr": weights.indptr.astype(np.int64),
-        }
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
-        """What :meth:`arrays` gave."""
-        n = arrays["indptr"].size - 1
-        parts = (arrays["data"], arrays["indices"], arrays["indptr"])
-        return cls(csr_array(parts, shape=(n, n)))
+    met = histories.weights()
+    met.data = np.ones_like(met.data)
+    rows = [met]
+    if config.shared_weight:
+        shared = [_entities(affinity, histories.n_items), _terms(catalogue, text_columns)]
+        rows += [csr_array(config.shared_weight * _telling(each).T) for each in shared]
+    return ItemToItem(slim(csr_array(vstack(rows)), config.neighbours, config.regularization))
 
 
 def _entities(affinity: Affinity, n_items: int) -> csr_array:

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 from scipy.sparse import csr_array
 
-from hybridrec.arrays import BoolArray, FloatArray, IntArray, NamedArrays
+from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray, NamedArrays
 from hybridrec.config import Exclude, RecommenderConfig
 from hybridrec.data.histories import Histories
-from hybridrec.errors import DataError
 from hybridrec.fusion.affinity import Affinity
-from hybridrec.fusion.candidates import find_candidates
-from hybridrec.fusion.neighbours import Neighbours
-from hybridrec.fusion.pairs import Pairs, concatenate
-from hybridrec.fusion.profiles import Scorer, Scores, profile_weights, profiles
-from hybridrec.fusion.ranker import NOTHING_TO_LEARN, Ranker, Standardised
-from hybridrec.fusion.signals import ItemStatistics, Signal, compute_signals, declared_signals
+from hybridrec.fusion.candidates import find_candidates, sources
+from hybridrec.fusion.examples import Examples
+from hybridrec.fusion.moment import Moment
+from hybridrec.fusion.pairs import Pairs
+from hybridrec.fusion.profiles import Scorer, Scores, profile_weights
+from hybridrec.fusion.ranker import Ranker, Standardised
+from hybridrec.fusion.signals.declaration import Asked, Scope, Signal
+from hybridrec.fusion.signals.registry import compute_signals, declared_signals
 from hybridrec.progress import track
 from hybridrec.towers.base import Tower
 from kg import KnowledgeGraph
 
-NEIGHBOURS = "neighbours"
+QUESTIONS: Final[tuple[Exclude, ...]] = ("none", "seen")
+FEWEST_HELD_OUT: Final = 50
+"""Fewer users tell nothing of when to stop, and are learnt from instead."""
 BLOCK_SCORES = 6_000_000
 """(user, item) scores of one tower held at a time; 24 MB."""
 
@@ -37,18 +41,29 @@ class Candidates:
     """The candidates of a block of users, with all that their scores rest on.
 
     Args:
-        histories: the users' own histories.
-        weights: their weighted histories, by profile.
-        pairs: the candidates.
+        asked: users, candidates and the shop as of the moment.
         values: signals, ``(n_pairs, n_signals)``.
         ranker: what scores them.
     """
 
-    histories: Histories
-    weights: Mapping[str, csr_array]
-    pairs: Pairs
+    asked: Asked
     values: FloatArray
     ranker: Ranker
+
+    @property
+    def histories(self) -> Histories:
+        """The users' own histories."""
+        return self.asked.histories
+
+    @property
+    def weights(self) -> Mapping[str, csr_array]:
+        """Their weighted histories, by profile."""
+        return self.asked.weights
+
+    @property
+    def pairs(self) -> Pairs:
+        """The candidates."""
+        return self.asked.pairs
 
     @cached_property
     def standardised(self) -> Standardised:
@@ -59,6 +74,14 @@ class Candidates:
     def scores(self) -> FloatArray:
         """The ranker's scores, ``(n_pairs,)``."""
         return self.ranker.score_inputs(self.standardised.inputs)
+
+    @cached_property
+    def probabilities(self) -> DoubleArray | None:
+        """How likely users are to meet them within the horizon, ``(n_pairs,)``.
+
+        ``None`` where the ranker is not calibrated; see :class:`.calibration.Calibration`.
+        """
+        return self.ranker.probabilities(self.pairs, self.scores, self.standardised.inputs)
 
 
 class Fusion:
@@ -72,102 +95,94 @@ class Fusion:
         self,
         towers: Mapping[str, Tower],
         config: RecommenderConfig,
-        *,
-        timed: bool,
-        relations: tuple[str, ...],
+        scope: Scope,
+        extra_signals: Sequence[Signal] = (),
     ) -> None:
         self.towers = towers
         self.config = config
-        self.timed = timed
-        self.relations = relations
+        self.scope = scope
+        self.extra_signals = tuple(extra_signals)
         self.rankers: dict[Exclude, Ranker] = {
-            question: Ranker(self._signals(question), config.ranker, config.seed)
-            for question in ("none", "seen")
+            question: Ranker(
+                declared_signals(scope, repeats=question == "none", extra=extra_signals),
+                config.ranker,
+                config.seed,
+            )
+            for question in QUESTIONS
         }
-        self._statistics: ItemStatistics | None = None
-        self._affinity: Affinity | None = None
-        self._neighbours: Neighbours | None = None
+        self._moment: Moment | None = None
 
-    def _signals(self, question: Exclude) -> tuple[Signal, ...]:
-        names = profiles(self.config)
-        scorers = [*self.towers] + [NEIGHBOURS] * (self.config.neighbours is not None)
-        return declared_signals(
-            [f"{scorer}/{profile}" for scorer in scorers for profile in names],
-            [f"{relation}/{profile}" for relation in self.relations for profile in names],
-            timed=self.timed,
-            repeats=question == "none",
-        )
-
-    def observe(
-        self, statistics: ItemStatistics, affinity: Affinity, neighbours: Neighbours | None
-    ) -> None:
-        """Takes on the state of the shop as of a moment.
-
-        Args:
-            statistics: what is popular.
-            affinity: what shares what.
-            neighbours: what foretells what; ``None`` where the settings leave it out.
-        """
-        self._statistics = statistics
-        self._affinity = affinity
-        self._neighbours = neighbours
+    def observe(self, moment: Moment) -> None:
+        """Takes on the state of the shop as of a moment, with the towers as they are now."""
+        self._moment = moment
 
     @property
-    def statistics(self) -> ItemStatistics:
-        """How popular items are, as of the moment observed."""
-        assert self._statistics is not None
-        return self._statistics
-
-    @property
-    def affinity(self) -> Affinity:
-        """What items share, as of the moment observed."""
-        assert self._affinity is not None
-        return self._affinity
-
-    @property
-    def neighbours(self) -> Neighbours | None:
-        """What foretells what, as of the moment observed."""
-        return self._neighbours
+    def moment(self) -> Moment:
+        """The shop as of the moment observed."""
+        assert self._moment is not None
+        return self._moment
 
     @property
     def scorers(self) -> dict[str, Scorer]:
-        """All that score items by weighted histories: the towers, and the items' neighbours."""
-        scorers: dict[str, Scorer] = dict(self.towers)
-        if self._neighbours is not None:
-            scorers[NEIGHBOURS] = self._neighbours
-        return scorers
+        """All that score items by weighted histories: towers, and item-to-item matrices."""
+        return {**self.towers, **self.moment.matrices}
 
-    def fit(self, histories: Histories, targets: csr_array) -> None:
-        """Trains the rankers on what users did after the moment observed.
+    def examples(
+        self, histories: Histories, targets: csr_array, question: Exclude
+    ) -> tuple[Examples, Examples]:
+        """What users did after the moment observed, for a ranker to learn from.
 
         Args:
             histories: all users up to the moment.
             targets: ``(n_users, n_items)``, stored where the user met the item afterwards.
+            question: what is asked.
+
+        Returns:
+            What to learn from, and what is held out: other users, with all of their candidates.
+            Users none of whose choices any source brought up teach nothing, but are among those
+            held out: they are part of the truth that scores are calibrated by. Where users' next
+            events are asked for, users without one are in neither.
+        """
+        config = self.config.ranker
+        active = np.diff(targets.indptr) > 0
+        if not active.any():
+            return Examples.none(), Examples.none()
+        random = np.random.default_rng(self.config.seed)
+        out_of_sample = random.random(histories.n_users) < config.held_out
+        drawn = random.permutation(np.flatnonzero(active & ~out_of_sample))[: config.users]
+        within_horizon = self.scope.timed and config.horizon_days is not None
+        others = np.flatnonzero(out_of_sample if within_horizon else out_of_sample & active)
+        others = random.permutation(others)[: math.ceil(config.users * config.held_out)]
+        asked = np.sort(np.concatenate([drawn, others]))
+        histories, targets = histories.of(asked), csr_array(targets[asked])
+        ranker = self.rankers[question]
+        learnt, held_out = [], []
+        for users, block in self.blocks(histories, question):
+            met = targets[users][block.pairs.users, block.pairs.items]
+            hit = np.asarray(met).ravel() > 0
+            every = ranker.examples(block.pairs, block.values, hit)
+            out = out_of_sample[asked[users]]
+            learnt.append(every.of(~out).learnable().thinned(config.others, random))
+            held_out.append(every.of(out))
+        return Examples.joined(learnt), Examples.joined(held_out)
+
+    def fit(self, question: Exclude, examples: Examples, held_out: Examples) -> None:
+        """Trains the ranker of a question, and calibrates its scores.
+
+        Args:
+            question: what is asked.
+            examples: what to learn from; see :meth:`examples`.
+            held_out: other users, to tell when to stop and how sure scores are. Where fewer than
+                50 of them chose anything they are learnt from, and scores stay uncalibrated.
 
         Raises:
             DataError: nobody chose any candidate.
         """
-        asked = np.flatnonzero(np.diff(targets.indptr))
-        if asked.size == 0:
-            raise DataError(NOTHING_TO_LEARN)
-        random = np.random.default_rng(self.config.seed)
-        asked = np.sort(random.permutation(asked)[: self.config.ranker.users])
-        histories, targets = histories.of(asked), csr_array(targets[asked])
-        questions: tuple[Exclude, ...] = ("none", "seen")
-        for question in questions:
-            pairs, values, chosen = [], [], []
-            for users, block in self.blocks(histories, question):
-                met = targets[users][block.pairs.users, block.pairs.items]
-                hit = np.asarray(met).ravel() > 0
-                # nothing is learnt from users whose choice no source brought up
-                learnable = np.bincount(block.pairs.users[hit], minlength=users.size) > 0
-                kept = learnable[block.pairs.users]
-                pairs.append(block.pairs.only(learnable))
-                values.append(block.values[kept])
-                chosen.append(hit[kept])
-            self.rankers[question].fit(
-                concatenate(pairs), np.concatenate(values), np.concatenate(chosen)
-            )
+        ranker, telling = self.rankers[question], held_out.learnable()
+        if telling.pairs.n_users < FEWEST_HELD_OUT:
+            ranker.fit(Examples.joined([examples, telling]))
+        else:
+            ranker.fit(examples, telling).calibrate(held_out)
 
     def ranker_state(self) -> NamedArrays:
         """The weights of all rankers, as named arrays."""
@@ -199,11 +214,9 @@ class Fusion:
         }
         for name, embeddings in embedded.items():
             self.towers[name].extend(embeddings)
-        statistics = self.statistics.extended(catalogue.height)
-        affinity = Affinity.of(graph).only(self.relations)
-        known = self._neighbours
-        neighbours = None if known is None else known.extended(catalogue.height)
-        self.observe(statistics, affinity, neighbours)
+        affinity = Affinity.of(graph).only(self.scope.relations)
+        known = pl.concat([self.moment.catalogue, catalogue], how="diagonal_relaxed")
+        self.observe(self.moment.extended(catalogue, known, affinity))
 
     def item_similarity(self, item: int) -> FloatArray:
         """Mean cosine over the towers between one item and every item, ``(n_items,)``."""
@@ -221,7 +234,7 @@ class Fusion:
         histories: Histories,
         exclude: Exclude,
         allowed: BoolArray | None = None,
-        include: int | None = None,
+        include: int | IntArray | None = None,
     ) -> Candidates:
         """Candidates of a block of users, and their signals.
 
@@ -229,36 +242,49 @@ class Fusion:
             histories: the users' own histories, ages as of the moment observed.
             exclude: which question is asked.
             allowed: ``(n_items,)`` the items that may be recommended; all when ``None``.
-            include: an item that is to be a candidate whatever the sources say.
+            include: an item, or several, to be candidates whatever sources and ``allowed`` say.
         """
+        scores, own, mask = self._sought(histories, exclude, allowed)
+        pairs = find_candidates(scores, self.moment, own, mask, self.config.candidates, include)
+        asked = Asked(histories, scores.weights, pairs, scores, self.moment)
+        ranker = self.rankers[exclude]
+        return Candidates(asked, compute_signals(ranker.signals, asked), ranker)
+
+    def sources(self, histories: Histories, exclude: Exclude) -> Iterator[tuple[str, BoolArray]]:
+        """Every source of candidates by name, and what it brings up, ``(n_users, n_items)``.
+
+        Args:
+            histories: the users' own histories, ages as of the moment observed.
+            exclude: which question is asked.
+        """
+        scores, own, mask = self._sought(histories, exclude, None)
+        yield from sources(scores, self.moment, own, mask, self.config.candidates)
+
+    def _sought(
+        self, histories: Histories, exclude: Exclude, allowed: BoolArray | None
+    ) -> tuple[Scores, csr_array | None, BoolArray]:
+        """What scorers give, the users' own items where wanted, and which items may be shown."""
         weights = profile_weights(histories, self.config)
-        scores = Scores.of(self.scorers, weights)
         shape = (histories.n_users, histories.n_items)
         mask = np.ones(shape, dtype=bool) if allowed is None else np.tile(allowed, (shape[0], 1))
         own: csr_array | None = weights["long"]
         if exclude == "seen":
             mask[histories.users, histories.items] = False
             own = None
-        pairs = find_candidates(
-            scores, self.statistics.current, own, mask, self.config.candidates, include
-        )
-        shared = {
-            f"{relation}/{profile}": self.affinity.shares(relation, matrix, pairs)
-            for relation in self.relations
-            for profile, matrix in weights.items()
-        }
-        ranker = self.rankers[exclude]
-        values = compute_signals(ranker.signals, pairs, scores, shared, self.statistics, histories)
-        return Candidates(histories, weights, pairs, values, ranker)
+        return Scores(self.scorers, weights), own, mask
 
     def blocks(
-        self, histories: Histories, exclude: Exclude, allowed: BoolArray | None = None
+        self,
+        histories: Histories,
+        exclude: Exclude,
+        allowed: BoolArray | None = None,
+        include: IntArray | None = None,
     ) -> Iterator[tuple[IntArray, Candidates]]:
         """Candidates of all users, block by block, with the user rows of each block."""
         size = max(1, BLOCK_SCORES // max(histories.n_items, 1))
         blocks = np.array_split(np.arange(histories.n_users), max(1, -(-histories.n_users // size)))
         for users in track(blocks, f"candidates and signals ({exclude})", len(blocks)):
-            yield users, self.candidates(histories.of(users), exclude, allowed)
+            yield users, self.candidates(histories.of(users), exclude, allowed, include)
 
 
 def _unit(embeddings: FloatArray) -> FloatArray:

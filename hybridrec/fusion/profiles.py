@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
+import numpy as np
 from scipy.sparse import csr_array
 
 from hybridrec.arrays import FloatArray, IntArray
 from hybridrec.config import ProfileConfig, RecommenderConfig
 from hybridrec.data.histories import Histories
+from hybridrec.fusion.pairs import Pairs
 
 
 def profile_weights(histories: Histories, config: RecommenderConfig) -> dict[str, csr_array]:
@@ -20,7 +22,11 @@ def profile_weights(histories: Histories, config: RecommenderConfig) -> dict[str
 
 def profiles(config: RecommenderConfig) -> dict[str, ProfileConfig]:
     """The profiles by name."""
-    return {"long": config.long_profile, "short": config.short_profile}
+    return {
+        "long": config.long_profile,
+        "short": config.short_profile,
+        "last": config.last_profile,
+    }
 
 
 def _weights(histories: Histories, profile: ProfileConfig) -> csr_array:
@@ -32,7 +38,7 @@ def _weights(histories: Histories, profile: ProfileConfig) -> csr_array:
 class Scorer(Protocol):
     """What scores items by a weighted history, every past item giving its part.
 
-    Towers are scorers, and :class:`hybridrec.fusion.neighbours.Neighbours`.
+    Towers are scorers, and :class:`hybridrec.fusion.item_to_item.ItemToItem`.
     """
 
     def scores(self, weights: csr_array) -> FloatArray:
@@ -44,23 +50,31 @@ class Scorer(Protocol):
         ...
 
 
-@dataclass(frozen=True)
 class Scores:
-    """What every scorer gives every item, for a block of users.
+    """What every scorer gives under every profile, for a block of users.
 
     Args:
-        blocks: for ``"scorer/profile"`` the scores ``(n_users, n_items)``.
+        scorers: by name.
+        weights: weighted histories ``(n_users, n_items)``, by profile.
     """
 
-    blocks: Mapping[str, FloatArray]
+    def __init__(self, scorers: Mapping[str, Scorer], weights: Mapping[str, csr_array]) -> None:
+        self._scorers = scorers
+        self.weights = weights
+        self._of_all: dict[str, FloatArray] = {}
 
-    @classmethod
-    def of(cls, scorers: Mapping[str, Scorer], weights: Mapping[str, csr_array]) -> Scores:
-        """Scores of all scorers under all profiles."""
-        return cls(
-            {
-                f"{name}/{profile}": scorer.scores(matrix)
-                for name, scorer in scorers.items()
-                for profile, matrix in weights.items()
-            }
-        )
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All ``scorer/profile``."""
+        return tuple(f"{scorer}/{profile}" for scorer in self._scorers for profile in self.weights)
+
+    def of_all(self, name: str) -> FloatArray:
+        """The scores of every item, ``(n_users, n_items)``."""
+        if name not in self._of_all:
+            scorer, _, profile = name.partition("/")
+            self._of_all[name] = self._scorers[scorer].scores(self.weights[profile])
+        return self._of_all[name]
+
+    def of_pairs(self, name: str, pairs: Pairs) -> FloatArray:
+        """The scores of candidates, ``(n_pairs,)``."""
+        return np.asarray(self.of_all(name)[pairs.users, pairs.items])

@@ -1,4 +1,4 @@
-"""The fusion ranker: a small network over signals, trained listwise, explained exactly.
+"""The fusion ranker: a small model over signals, trained listwise, explained exactly.
 
 It sees every signal twice where that helps: standardised over the user's candidates (its place
 among them) and, for some, on the scale of all training pairs (its level). Several members are
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Self
 
 import numpy as np
@@ -16,43 +17,25 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from hybridrec.arrays import BoolArray, FloatArray, IntArray
+from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from hybridrec.config import RankerConfig
 from hybridrec.errors import DataError
+from hybridrec.fusion.calibration import Calibration
+from hybridrec.fusion.examples import Examples
+from hybridrec.fusion.networks import CONTEXT, new_members
 from hybridrec.fusion.pairs import Pairs
-from hybridrec.fusion.shapley import owen_values
-from hybridrec.fusion.signals import Signal
+from hybridrec.fusion.shapley import union_values
+from hybridrec.fusion.signals.declaration import Signal
 from hybridrec.learning.schedules import warmup_cosine
+from hybridrec.learning.stopping import EarlyStopping
 from hybridrec.progress import track
 
 NOTHING_TO_LEARN: Final = (
     "the ranker has nothing to learn from: after the towers' training moment nobody chose any "
     "candidate; give more events or a longer ranker.horizon_days"
 )
-
-
-class _Members(nn.Module):
-    """Small networks side by side: a linear part and two hidden layers each."""
-
-    def __init__(self, members: int, inputs: int, hidden: int, generator: torch.Generator) -> None:
-        super().__init__()
-
-        def drawn(rows: int, columns: int) -> nn.Parameter:
-            values = torch.randn(members, rows, columns, generator=generator)
-            return nn.Parameter(values * rows**-0.5)
-
-        self.linear = nn.Parameter(torch.zeros(members, inputs, 1))
-        self.first = drawn(inputs, hidden)
-        self.first_bias = nn.Parameter(torch.zeros(members, 1, hidden))
-        self.second = drawn(hidden, hidden)
-        self.second_bias = nn.Parameter(torch.zeros(members, 1, hidden))
-        self.last = drawn(hidden, 1)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Scores of every member, ``(n_members, n)``, from inputs ``(n, n_inputs)``."""
-        hidden = torch.relu(inputs @ self.first + self.first_bias)
-        hidden = torch.relu(hidden @ self.second + self.second_bias)
-        return (hidden @ self.last + inputs @ self.linear).squeeze(2)
+CALIBRATION: Final = "calibration."
+"""Before the names of the calibration's arrays."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +43,9 @@ class Standardised:
     """Signals as the ranker sees them.
 
     Args:
-        inputs: ``(n_pairs, n_inputs)``.
+        inputs: ``(n_pairs, n_inputs)`` the places of signals, then the levels of some.
         baseline: ``(n_users, n_inputs)`` each user's mean candidate.
-        spread: ``(n_users, n_signals)`` standard deviation of each signal over the candidates.
+        spread: ``(n_users, n_placed)`` standard deviation of each signal over the candidates.
     """
 
     inputs: FloatArray
@@ -83,65 +66,113 @@ class Ranker:
         self.signals = signals
         self.config = config
         self.seed = seed
-        self.absolute = [column for column, signal in enumerate(signals) if signal.absolute]
-        self.groups = list(dict.fromkeys(signal.group for signal in signals))
-        of_signal = [self.groups.index(signal.group) for signal in signals]
-        self._group_of_input = np.array(of_signal + [of_signal[c] for c in self.absolute])
-        self._owen_values = owen_values([name.partition("/")[0] for name in self.groups])
-        self._level = np.zeros((2, len(self.absolute)), dtype=np.float32)
+        self.placed = [column for column, signal in enumerate(signals) if signal.relative]
+        self.levelled = [column for column, signal in enumerate(signals) if signal.absolute]
+        self.groups = list(dict.fromkeys(signals[column].group for column in self.placed))
+        of_input = [signals[column].group for column in self.placed + self.levelled]
+        # context is of no group: it is the same for the mean candidate
+        self._group_of_input = np.array(
+            [self.groups.index(group) if group in self.groups else CONTEXT for group in of_input]
+        )
+        self._level = np.stack([np.zeros(len(self.levelled)), np.ones(len(self.levelled))])
         self._network = self._new_network()
+        self.calibration: Calibration | None = None
 
-    def _new_network(self) -> _Members:
+    @cached_property
+    def _coalitions(self) -> tuple[BoolArray, DoubleArray]:
+        return union_values([name.partition("/")[0] for name in self.groups])
+
+    def _new_network(self) -> nn.Module:
         generator = torch.Generator().manual_seed(self.seed)
-        inputs = len(self.signals) + len(self.absolute)
-        return _Members(self.config.members, inputs, self.config.hidden, generator)
+        config = self.config
+        return new_members(
+            config.form, config.members, config.hidden, self._group_of_input, generator
+        )
 
-    def fit(self, pairs: Pairs, values: FloatArray, chosen: BoolArray) -> Self:
+    def fit(self, examples: Examples, held_out: Examples | None = None) -> Self:
         """Learns to put what a user chose before the user's other candidates.
 
         The loss is the softmax cross-entropy over each user's candidates (ListNet, Cao et al.,
-        ICML 2007), chosen items sharing the target equally.
+        ICML 2007), chosen items sharing the target equally. Of all passes over the examples, the
+        one is kept after which those held out were ranked best.
 
         Args:
-            pairs: the candidates.
-            values: their signals, ``(n_pairs, n_signals)``.
-            chosen: ``(n_pairs,)`` whether the user did choose the item.
+            examples: what to learn from.
+            held_out: what other users chose, to stop early by ndcg@10; ``None`` for all passes.
 
         Raises:
             DataError: if nobody chose any candidate.
         """
-        if not chosen.any():
+        examples = examples.learnable()
+        if not examples.chosen.any():
             raise DataError(NOTHING_TO_LEARN)
-        levels = values[:, self.absolute]
+        levels = examples.inputs[:, len(self.placed) :]
         self._level = np.stack([levels.mean(axis=0), levels.std(axis=0) + 1e-6])
-        inputs = torch.from_numpy(self.standardise(pairs, values).inputs)
-        positives = np.zeros(pairs.n_users)
-        np.add.at(positives, pairs.users, chosen)
-        learnable = np.flatnonzero(positives > 0)
+        inputs = torch.from_numpy(self._scaled(examples.inputs))
         random = np.random.default_rng(self.seed)
         config = self.config
         self._network = self._new_network()
-        batches = -(-learnable.size // config.batch_size)
+        batches = -(-examples.pairs.n_users // config.batch_size)
         optimizer = torch.optim.AdamW(
             self._network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         schedule = warmup_cosine(optimizer, config.epochs * batches)
-        for _ in track(range(config.epochs), "fusion ranker", config.epochs):
-            for users in np.array_split(random.permutation(learnable), batches):
-                loss = self._loss(inputs, pairs, chosen, users)
+        stopping, best = EarlyStopping(config.patience), self._network.state_dict()
+        for epoch in track(range(config.epochs), "fusion ranker", config.epochs):
+            for users in np.array_split(random.permutation(examples.pairs.n_users), batches):
+                loss = self._loss(inputs, examples, users)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
+            if held_out is None or stopping.better(epoch, self.ndcg(held_out)):
+                best = {name: v.clone() for name, v in self._network.state_dict().items()}
+            if stopping.exhausted:
+                break
+        self._network.load_state_dict(best)
+        self.calibration = None
         return self
 
-    def _loss(
-        self,
-        inputs: Tensor,
-        pairs: Pairs,
-        chosen: BoolArray,
-        users: IntArray,
-    ) -> Tensor:
+    def calibrate(self, held_out: Examples) -> Self:
+        """Learns how likely users are to choose what has some score.
+
+        Args:
+            held_out: all candidates of users not learnt from, those who chose nothing included.
+        """
+        scores = self.score_inputs(held_out.inputs)
+        context = self.context(held_out.inputs)
+        self.calibration = Calibration.fit(held_out.pairs, scores, context, held_out.chosen)
+        return self
+
+    def probabilities(
+        self, pairs: Pairs, scores: FloatArray, inputs: FloatArray
+    ) -> DoubleArray | None:
+        """How likely users are to choose each candidate, ``(n_pairs,)``.
+
+        Args:
+            pairs: all candidates of some users.
+            scores: their scores.
+            inputs: ``(n_pairs, n_inputs)`` from :meth:`standardise`.
+
+        Returns:
+            ``None`` where the ranker is not calibrated: too few users were held out.
+        """
+        if self.calibration is None:
+            return None
+        return self.calibration.probabilities(pairs, scores, self.context(inputs))
+
+    def context(self, inputs: FloatArray) -> FloatArray:
+        """What is the same for all candidates of a user, ``(n_pairs, n_context)``."""
+        columns = np.flatnonzero(self._group_of_input == CONTEXT)
+        mean, spread = self._level[:, columns - len(self.placed)]
+        return np.asarray((inputs[:, columns] - mean) / spread, dtype=np.float32)
+
+    def ndcg(self, examples: Examples, k: int = 10) -> float:
+        """The mean NDCG at ``k`` of the users, among their candidates."""
+        return examples.ndcg(self.score_inputs(examples.inputs), k)
+
+    def _loss(self, inputs: Tensor, examples: Examples, users: IntArray) -> Tensor:
+        pairs = examples.pairs
         counts = pairs.counts[users]
         rows = np.repeat(np.arange(users.size), counts)
         at = np.repeat(pairs.indptr[users] - np.cumsum(counts) + counts, counts)
@@ -151,8 +182,9 @@ class Ranker:
         place = np.arange(at.size) - np.searchsorted(rows, rows)
         padded = scores.new_full((scores.shape[0], users.size, int(place.max()) + 1), -torch.inf)
         row, column = torch.from_numpy(rows), torch.from_numpy(place)
-        padded[:, row, column] = scores
-        positive = torch.from_numpy(chosen[at])
+        positive = torch.from_numpy(examples.chosen[at])
+        stands_for = torch.from_numpy(examples.stands_for[users])[row]
+        padded[:, row, column] = scores + torch.where(positive, 0.0, stands_for.log())
         log_share = torch.log_softmax(padded, dim=2)[:, row[positive], column[positive]]
         positives = torch.bincount(row[positive], minlength=users.size)
         # a basket of nine tells more than a basket of one, though not nine times as much
@@ -161,19 +193,37 @@ class Ranker:
         loss: Tensor = -(log_share * share).sum() / scores.shape[0]
         return loss
 
+    def examples(self, pairs: Pairs, values: FloatArray, chosen: BoolArray) -> Examples:
+        """Candidates as this ranker sees them.
+
+        Args:
+            pairs: the candidates.
+            values: their signals, ``(n_pairs, n_signals)``.
+            chosen: ``(n_pairs,)`` whether the user did choose the item.
+        """
+        each_one = np.ones(pairs.n_users, dtype=np.float32)
+        return Examples(pairs, self.standardise(pairs, values).inputs, chosen, each_one)
+
     def standardise(self, pairs: Pairs, values: FloatArray) -> Standardised:
-        """Signals over each user's candidates, and levels over all training pairs."""
+        """Places of signals among each user's candidates, and levels as they are."""
+        placed = values[:, self.placed]
         means = pairs.means(values)
-        centred = values - means[pairs.users]
-        spread = np.sqrt(pairs.means(centred**2))
-        place = centred / np.maximum(spread, 1e-6)[pairs.users]
-        level = (values[:, self.absolute] - self._level[0]) / np.maximum(self._level[1], 1e-6)
-        level_means = (means[:, self.absolute] - self._level[0]) / np.maximum(self._level[1], 1e-6)
+        placed -= means[pairs.users][:, self.placed]
+        spread = np.sqrt(pairs.means(placed**2))
+        placed /= np.maximum(spread, 1e-6)[pairs.users]
         return Standardised(
-            np.concatenate([place, level], axis=1).astype(np.float32),
-            np.concatenate([np.zeros_like(means), level_means], axis=1).astype(np.float32),
+            np.concatenate([placed, values[:, self.levelled]], axis=1),
+            np.concatenate([np.zeros_like(spread), means[:, self.levelled]], axis=1),
             spread,
         )
+
+    def _scaled(self, inputs: FloatArray) -> FloatArray:
+        """Inputs with levels on the scale of the training pairs."""
+        scaled = inputs.astype(np.float32)
+        levels = scaled[:, len(self.placed) :]
+        levels -= self._level[0]
+        levels /= self._level[1]
+        return scaled
 
     def score(self, pairs: Pairs, values: FloatArray) -> FloatArray:
         """Scores of all pairs, ``(n_pairs,)``; higher is better, comparable within a user."""
@@ -182,18 +232,17 @@ class Ranker:
     def score_inputs(self, inputs: FloatArray) -> FloatArray:
         """Scores of signals that :meth:`standardise` gave, ``(n_pairs,)``."""
         with torch.inference_mode():
-            scores: Tensor = self._network(torch.from_numpy(np.ascontiguousarray(inputs))).mean(0)
+            scores: Tensor = self._network(torch.from_numpy(self._scaled(inputs))).mean(0)
         return scores.numpy()
 
     def contributions(
         self, inputs: FloatArray, baseline: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """What every signal group gives to some scores: exact Owen values.
+        """What every signal group gives to some scores: exact Shapley values.
 
         A group that is left out takes the values of the user's mean candidate (Lundberg and Lee,
-        NeurIPS 2017). The profiles of a scorer, ``text/long`` and ``text/short``, join as a union:
-        together they give the scorer's Shapley value; see
-        :func:`hybridrec.fusion.shapley.owen_values`.
+        NeurIPS 2017). The profiles of a scorer, ``text/long`` and ``text/short``, share its Shapley
+        value; see :func:`hybridrec.fusion.shapley.union_values`.
 
         Args:
             inputs: ``(n, n_inputs)`` from :meth:`standardise`.
@@ -203,8 +252,9 @@ class Ranker:
             The base ``(n,)``, scores of the mean candidates, and contributions
             ``(n, n_groups)`` in the order of ``groups``; base and contributions sum to the score.
         """
-        coalitions, weights = self._owen_values
-        present = coalitions[:, self._group_of_input]
+        coalitions, weights = self._coalitions
+        present = coalitions[:, self._group_of_input] | (self._group_of_input == CONTEXT)
+        inputs, baseline = self._scaled(inputs), self._scaled(baseline)
         mixed = np.where(present[None], inputs[:, None], baseline[:, None])
         flat = mixed.reshape(-1, inputs.shape[1]).astype(np.float64)
         with torch.inference_mode():
@@ -215,13 +265,21 @@ class Ranker:
         return worth[:, 0], worth @ weights
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
-        """The weights as named arrays."""
+        """The weights, and the calibration where there is one, as named arrays."""
         arrays = {name: value.numpy() for name, value in self._network.state_dict().items()}
-        return {**arrays, "level": self._level}
+        known = {} if self.calibration is None else self.calibration.state()
+        calibration = {f"{CALIBRATION}{name}": value for name, value in known.items()}
+        return {**arrays, **calibration, "level": self._level.astype(np.float32)}
 
     def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
         """Takes on a saved :meth:`state`."""
         self._level = np.asarray(arrays["level"])
-        named = {n: torch.from_numpy(np.array(v)) for n, v in arrays.items() if n != "level"}
-        self._network.load_state_dict(named)
+        known = {
+            name.removeprefix(CALIBRATION): value
+            for name, value in arrays.items()
+            if name.startswith(CALIBRATION)
+        }
+        self.calibration = Calibration.restored(known) if known else None
+        named = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+        self._network.load_state_dict({name: named[name] for name in self._network.state_dict()})
         return self

@@ -1,9 +1,8 @@
 """Histories: order, ages and weights against hand computations; slicing and merging."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pytest
 from hypothesis import given
@@ -177,48 +176,6 @@ def test_of_gives_the_rows_asked_for_in_order(
         np.testing.assert_allclose(
             chosen.weights(life).toarray(), histories.weights(life).toarray()[wanted], rtol=1e-6
         )
-
-
-def rows_in(all_users: Dataset, part: Dataset) -> npt.NDArray[np.int64]:
-    return all_users.users.rows_of(part.users.values)
-
-
-@given(old=EVENTS, new=EVENTS, timed=st.booleans())
-def test_merged_equals_the_histories_of_the_joined_events(
-    old: list[tuple[str, str, int, str]], new: list[tuple[str, str, int, str]], timed: bool
-) -> None:
-    # every user is among the old, so that rows of old and joined tables agree
-    # and no old event has the moment of a new one, which would leave their order open
-    old = [(user, "x", 0, "p") for user in "abcd"] + [
-        (user, item, 2 * hour, kind) for user, item, hour, kind in old
-    ]
-    new = [(user, item, 2 * hour + 1, kind) for user, item, hour, kind in new]
-    first, second = dataset(old, timed), dataset(new, timed)
-    joined = dataset(old + new, timed)
-    strengths = {"v": 0.5}
-    shift = late = 0.0
-    if timed:
-        assert joined.as_of is not None
-        assert first.as_of is not None
-        assert second.as_of is not None
-        shift = (joined.as_of - first.as_of) / timedelta(days=1)
-        late = (joined.as_of - second.as_of) / timedelta(days=1)
-
-    merged = first.histories(strengths).merged(
-        second.histories(strengths), rows_in(first, second), len(first.users), shift, late
-    )
-
-    assert_same(merged, joined.histories(strengths))
-
-
-def test_merged_takes_new_users_after_the_old() -> None:
-    first, second = dataset(BY_HAND).histories(), dataset([("n", "y", 0, "p")]).histories()
-
-    merged = first.merged(second, np.array([2]), 3, shift=1.5, late=0.0)
-
-    assert merged.indptr.tolist() == [0, 3, 4, 5]
-    assert merged.items.tolist() == [0, 2, 2, 0, 1]
-    np.testing.assert_allclose(merged.ages, [3.5, 2.5, 1.5, 5.5, 0.0])
 
 
 def test_a_duplicated_user_has_the_same_history() -> None:

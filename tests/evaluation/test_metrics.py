@@ -16,6 +16,8 @@ def by_hand(name: str, k: int, ranking: list[int], relevant: set[int]) -> float:
     hits = [item in relevant for item in top]
     if name == "recall":
         return sum(hits) / min(k, len(relevant))
+    if name == "full_recall":
+        return sum(hits) / len(relevant)
     if name == "precision":
         return sum(hits) / k
     if name == "hr":
@@ -58,7 +60,8 @@ def test_a_perfect_list_scores_as_it_should_and_an_empty_one_nothing(
     name: str, relevant: int
 ) -> None:
     perfect = np.arange(10)[None, :] < relevant
-    best = min(relevant, 10) / 10 if name == "precision" else 1.0
+    found = min(relevant, 10)
+    best = {"precision": found / 10, "full_recall": found / relevant}.get(name, 1.0)
 
     assert per_user(f"{name}@10", perfect, np.array([relevant])) == pytest.approx(best)
     assert per_user(f"{name}@10", np.zeros((1, 10), dtype=bool), np.array([relevant])) == 0

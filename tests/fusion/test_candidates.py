@@ -1,13 +1,16 @@
 """Which items reach the ranker."""
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from hybridrec.config import CandidatesConfig
-from hybridrec.fusion.candidates import find_candidates
+from hybridrec.fusion.affinity import Affinity
+from hybridrec.fusion.candidates import find_candidates, sources
+from hybridrec.fusion.moment import Moment
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.profiles import Scores
 
@@ -19,6 +22,30 @@ POPULARITY = np.array([1.0, 2.0, 9.0, 3.0, 4.0, 5.0], dtype=np.float32)
 OWN = csr_array(np.array([[0.0, 0.5, 0.0, 0.0, 2.0, 1.0]], dtype=np.float32))
 
 
+class Fixed:
+    """A scorer that gives what it is told."""
+
+    def __init__(self, scores: np.ndarray) -> None:
+        self.given = scores
+
+    def scores(self, weights: csr_array) -> np.ndarray:
+        return self.given
+
+    def attribute(self, weights: csr_array, items: np.ndarray) -> np.ndarray:
+        raise AssertionError("candidates need no attribution")
+
+
+def scores_of(**scorers: np.ndarray) -> Scores:
+    users = next(iter(scorers.values())).shape[0]
+    nothing = csr_array((users, ITEMS), dtype=np.float32)
+    return Scores({name: Fixed(each) for name, each in scorers.items()}, {"short": nothing})
+
+
+def shop(popularity: np.ndarray = POPULARITY, affinity: Affinity | None = None) -> Moment:
+    items = pl.DataFrame({"item_id": range(ITEMS)})
+    return Moment(items, affinity or Affinity({}), {}, {"popularity": popularity})
+
+
 def found(
     per_source: int = 1,
     own: int = 0,
@@ -28,8 +55,8 @@ def found(
     mask = np.zeros((1, ITEMS), dtype=bool)
     mask[0, range(ITEMS) if allowed is None else allowed] = True
     pairs = find_candidates(
-        Scores({"text/long": TEXT, "graph/long": GRAPH}),
-        POPULARITY,
+        scores_of(text=TEXT, graph=GRAPH),
+        shop(),
         OWN if own else None,
         mask,
         CandidatesConfig(per_source=per_source, own=own),
@@ -80,8 +107,8 @@ def test_candidates_are_allowed_and_the_best_of_each_source_among_them(
     own = csr_array(random.random((3, ITEMS)) * (random.random((3, ITEMS)) < 0.4))
 
     pairs: Pairs = find_candidates(
-        Scores({"text/long": scores}),
-        popularity,
+        scores_of(text=scores),
+        shop(popularity),
         own if with_own else None,
         allowed,
         CandidatesConfig(per_source=per_source, own=2),
@@ -89,9 +116,9 @@ def test_candidates_are_allowed_and_the_best_of_each_source_among_them(
 
     for user in range(3):
         here = set(pairs.items[pairs.of(user)].tolist())
-        sources = [(scores[user], per_source), (popularity, per_source)]
+        lists = [(scores[user], per_source), (popularity, per_source)]
         expected = set()
-        for values, n in sources:
+        for values, n in lists:
             best = np.argsort(-np.where(allowed[user], values, -np.inf), kind="stable")[:n]
             expected |= {int(item) for item in best if allowed[user, item]}
         if with_own:
@@ -106,11 +133,31 @@ def test_users_do_not_see_each_others_candidates(user: int) -> None:
     scores = np.concatenate([TEXT, GRAPH])
     allowed = np.ones((2, ITEMS), dtype=bool)
     both = find_candidates(
-        Scores({"text/long": scores}),
-        POPULARITY,
+        scores_of(text=scores),
+        shop(),
         None,
         allowed,
         CandidatesConfig(per_source=1),
     )
 
     assert both.items[both.of(user)].tolist() == [[0, 2], [2, 3]][user]
+
+
+def test_what_is_popular_in_the_users_categories_is_a_source() -> None:
+    kinds = csr_array(np.array([[1.0, 0], [1, 0], [0, 1], [0, 1], [0, 1], [1, 0]]))
+    history = csr_array(np.array([[2.0, 0, 0, 0, 0, 0]], dtype=np.float32))
+    scores = Scores({}, {"short": history})
+    allowed = np.ones((1, ITEMS), dtype=bool)
+
+    brought = dict(
+        sources(
+            scores,
+            shop(affinity=Affinity({"kind": kinds})),
+            None,
+            allowed,
+            CandidatesConfig(per_source=2),
+        )
+    )
+
+    assert np.flatnonzero(brought["popular"]).tolist() == [2, 5]
+    assert np.flatnonzero(brought["popular in category"]).tolist() == [1, 5]

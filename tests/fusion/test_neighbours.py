@@ -2,14 +2,12 @@
 
 import numpy as np
 import polars as pl
-import pytest
-from scipy.sparse import csr_array
 
 from hybridrec.config import NeighboursConfig
 from hybridrec.data.histories import Histories
 from hybridrec.fusion.affinity import Affinity
-from hybridrec.fusion.neighbours import Neighbours
-from hybridrec.towers.base import mean_weights
+from hybridrec.fusion.item_to_item import ItemToItem
+from hybridrec.fusion.neighbours import neighbours
 from kg import KnowledgeGraph
 
 CATALOGUE = pl.DataFrame(
@@ -30,11 +28,11 @@ HISTORIES = Histories(
 """Two users met a and c, one a (twice) and b, one e."""
 
 
-def learnt(catalogue: pl.DataFrame = CATALOGUE, **settings: float) -> Neighbours:
+def learnt(catalogue: pl.DataFrame = CATALOGUE, **settings: float) -> ItemToItem:
     brands = [name for name in catalogue.columns if name == "brand"]
     graph = KnowledgeGraph.from_catalogue(catalogue, name=None, attributes=brands)
     config = NeighboursConfig.model_validate({"regularization": 1.0} | settings)
-    return Neighbours.of(HISTORIES, Affinity.of(graph), catalogue, ["title"], config)
+    return neighbours(HISTORIES, Affinity.of(graph), catalogue, ["title"], config)
 
 
 def test_who_met_them_alone() -> None:
@@ -53,54 +51,6 @@ def test_items_nobody_met_are_foretold_by_what_they_share() -> None:
     assert weights[0, 3] > weights[1, 3] > 0  # green tea, then tea alone
     assert weights[1, 4] > 0  # of one brand
     assert not weights[:, 5].any()  # says nothing, and shares its brand with none
-
-
-def test_scores_are_of_the_mean_of_a_history() -> None:
-    neighbours = learnt()
-    weights = HISTORIES.weights()
-
-    scores = neighbours.scores(weights)
-
-    expected = mean_weights(weights).toarray() @ neighbours.weights.toarray()
-    np.testing.assert_allclose(scores, expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("user", [0, 2])
-def test_parts_of_past_items_sum_to_the_score(user: int) -> None:
-    neighbours = learnt()
-    weights = csr_array(HISTORIES.weights()[[user]])
-    items = np.array([3, 0, 5, 1])
-
-    parts = neighbours.attribute(weights, items)
-
-    assert parts.shape == (weights.nnz, 4)
-    scores = neighbours.scores(weights)[0, items]
-    np.testing.assert_allclose(parts.sum(axis=0), scores, atol=1e-6)
-
-
-def test_a_user_without_history_is_foretold_nothing() -> None:
-    nothing = csr_array(np.zeros((1, 6), dtype=np.float32))
-
-    assert not learnt().scores(nothing).any()
-    assert learnt().attribute(nothing, np.array([1, 2])).shape == (0, 2)
-
-
-def test_further_items_neither_foretell_nor_are_foretold() -> None:
-    neighbours = learnt()
-
-    more = neighbours.extended(2)
-
-    assert more.weights.shape == (8, 8)
-    np.testing.assert_array_equal(more.weights.toarray()[:6, :6], neighbours.weights.toarray())
-    assert more.weights.nnz == neighbours.weights.nnz
-
-
-def test_saved_weights_come_back() -> None:
-    neighbours = learnt()
-
-    again = Neighbours.from_arrays(neighbours.arrays())
-
-    np.testing.assert_array_equal(again.weights.toarray(), neighbours.weights.toarray())
 
 
 def test_a_catalogue_that_says_nothing() -> None:

@@ -7,15 +7,17 @@ import pytest
 
 from hybridrec.config import RankerConfig
 from hybridrec.errors import DataError
+from hybridrec.fusion.examples import Examples
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.ranker import Ranker
-from hybridrec.fusion.signals import Signal
+from hybridrec.fusion.signals.declaration import Signal
 
 SIGNALS = (
     Signal("telling", "first", "what decides"),
     Signal("also", "second", "noise"),
     Signal("level", "second", "noise with a level of its own", absolute=True),
     Signal("idle", "third", "the same for all of a user's candidates"),
+    Signal("mood", "context", "turns the first around", absolute=True, relative=False),
 )
 CONFIG = RankerConfig(hidden=8, members=2, epochs=30, batch_size=16, learning_rate=0.02)
 USERS, ITEMS = 60, 12
@@ -28,15 +30,20 @@ def made(seed: int = 0) -> tuple[Pairs, np.ndarray, np.ndarray]:
     mask[:, 0] = True
     pairs = Pairs.from_mask(mask)
     values = random.normal(size=(len(pairs), len(SIGNALS))).astype(np.float32)
-    values[:, 3] = random.normal(size=USERS)[pairs.users]
+    values[:, 3:] = random.normal(size=(USERS, 2))[pairs.users]
     chosen = np.zeros(len(pairs), dtype=bool)
     chosen[pairs.top(values[:, 0], 2)] = True
     return pairs, values, chosen
 
 
+def fitted(pairs: Pairs, values: np.ndarray, chosen: np.ndarray, seed: int = 1) -> Ranker:
+    new = Ranker(SIGNALS, CONFIG, seed)
+    return new.fit(new.examples(pairs, values, chosen))
+
+
 @pytest.fixture(scope="module")
 def ranker() -> Ranker:
-    return Ranker(SIGNALS, CONFIG, seed=1).fit(*made())
+    return fitted(*made())
 
 
 def hit_share(ranker: Ranker, pairs: Pairs, values: np.ndarray, chosen: np.ndarray) -> float:
@@ -54,8 +61,8 @@ def test_a_fit_is_repeatable_and_depends_on_the_seed(ranker: Ranker) -> None:
     pairs, values, chosen = made()
     scores = ranker.score(pairs, values)
 
-    again = Ranker(SIGNALS, CONFIG, seed=1).fit(pairs, values, chosen)
-    other = Ranker(SIGNALS, CONFIG, seed=2).fit(pairs, values, chosen)
+    again = fitted(pairs, values, chosen)
+    other = fitted(pairs, values, chosen, seed=2)
 
     np.testing.assert_allclose(again.score(pairs, values), scores, rtol=1e-4, atol=1e-5)
     assert not np.allclose(other.score(pairs, values), scores, atol=1e-2)
@@ -120,7 +127,7 @@ def test_a_user_without_candidates_is_no_matter(ranker: Ranker) -> None:
     gap = Pairs(np.insert(pairs.indptr, 5, pairs.indptr[5]), pairs.items)
 
     np.testing.assert_array_equal(ranker.score(gap, values), ranker.score(pairs, values))
-    refitted = Ranker(SIGNALS, CONFIG, seed=1).fit(gap, values, chosen)
+    refitted = fitted(gap, values, chosen)
     assert hit_share(refitted, gap, values, chosen) > 0.95
 
 
@@ -151,10 +158,10 @@ class TestContributions:
         self, ranker: Ranker, rows: tuple[np.ndarray, np.ndarray, np.ndarray]
     ) -> None:
         inputs, baseline, _ = rows
-        columns = {0: [0], 1: [1, 2, 4], 2: [3]}  # the level of signal 2 is input 4
+        columns = {0: [0], 1: [1, 2, 4], 2: [3]}  # inputs 4 and 5 are levels, the latter context
 
         def worth(present: tuple[int, ...]) -> np.ndarray:
-            mixed = baseline.copy()
+            mixed = np.where(np.arange(6) == 5, inputs, baseline)
             for group in present:
                 mixed[:, columns[group]] = inputs[:, columns[group]]
             return ranker.contributions(mixed, mixed)[0]
@@ -196,8 +203,8 @@ class TestContributions:
 
 
 def test_standardised_signals_have_mean_zero_and_spread_one_within_a_user() -> None:
-    pairs, values, chosen = made()
-    standard = Ranker(SIGNALS, CONFIG).fit(pairs, values, chosen).standardise(pairs, values)
+    pairs, values, _ = made()
+    standard = Ranker(SIGNALS, CONFIG).standardise(pairs, values)
 
     for user in range(USERS):
         at = pairs.of(user)
@@ -205,12 +212,11 @@ def test_standardised_signals_have_mean_zero_and_spread_one_within_a_user() -> N
             continue
         np.testing.assert_allclose(standard.inputs[at, :4].mean(axis=0), 0, atol=1e-4)
         np.testing.assert_allclose(standard.inputs[at, :3].std(axis=0), 1, rtol=1e-3)
-        np.testing.assert_allclose(standard.spread[user], values[at].std(axis=0), atol=1e-3)
+        np.testing.assert_allclose(standard.spread[user], values[at, :4].std(axis=0), atol=1e-3)
         np.testing.assert_allclose(
             standard.baseline[user], standard.inputs[at].mean(axis=0), atol=1e-4
         )
-    np.testing.assert_allclose(standard.inputs[:, 4].mean(), 0, atol=1e-4)
-    np.testing.assert_allclose(standard.inputs[:, 4].std(), 1, rtol=1e-3)
+    np.testing.assert_array_equal(standard.inputs[:, 4:], values[:, [2, 4]])
 
 
 def test_a_restored_ranker_gives_identical_scores(ranker: Ranker) -> None:
@@ -230,4 +236,69 @@ def test_nothing_chosen_is_nothing_to_learn_from() -> None:
     pairs, values, chosen = made()
 
     with pytest.raises(DataError, match="nothing to learn from"):
-        Ranker(SIGNALS, CONFIG).fit(pairs, values, np.zeros_like(chosen))
+        fitted(pairs, values, np.zeros_like(chosen))
+
+
+def test_context_turns_what_other_signals_tell() -> None:
+    pairs, values, _ = made()
+    glad = values[:, 4] > 0
+    chosen = np.zeros(len(pairs), dtype=bool)
+    chosen[pairs.top(np.where(glad, values[:, 0], -values[:, 0]), 2)] = True
+    config = CONFIG.model_copy(update={"epochs": 60, "hidden": 16})
+    ranker = Ranker(SIGNALS, config, 1)
+
+    ranker.fit(ranker.examples(pairs, values, chosen))
+
+    assert hit_share(ranker, pairs, values, chosen) > 0.9
+
+
+def test_the_pass_that_ranks_those_held_out_best_is_kept() -> None:
+    pairs, values, _ = made()
+    random = np.random.default_rng(3)
+    noise = random.random(len(pairs)) < 0.1
+    ranker = Ranker(SIGNALS, CONFIG.model_copy(update={"patience": 2, "epochs": 50}), 1)
+    held_out = ranker.examples(*made(seed=5))
+
+    ranker.fit(ranker.examples(pairs, values, noise), held_out)
+    stopped = ranker.ndcg(held_out)
+    ranker.fit(ranker.examples(pairs, values, noise))
+
+    assert stopped > ranker.ndcg(held_out)
+
+
+class TestExamples:
+    @staticmethod
+    def examples() -> Examples:
+        return Ranker(SIGNALS, CONFIG).examples(*made())
+
+    def test_thinned_keep_what_was_chosen_and_so_many_others(self) -> None:
+        every = self.examples()
+
+        few = every.thinned(3, np.random.default_rng(0))
+
+        np.testing.assert_array_equal(few.chosen_of_user, every.chosen_of_user)
+        left = every.pairs.counts - every.chosen_of_user
+        np.testing.assert_array_equal(few.pairs.counts, every.chosen_of_user + np.minimum(left, 3))
+        for user in range(USERS):
+            at, kept = every.pairs.of(user), few.pairs.of(user)
+            rows = np.searchsorted(every.pairs.items[at], few.pairs.items[kept])
+            np.testing.assert_array_equal(few.inputs[kept], every.inputs[at][rows])
+
+    def test_users_who_chose_nothing_teach_nothing(self) -> None:
+        pairs, values, chosen = made()
+        chosen[pairs.of(4)] = False
+
+        learnable = Ranker(SIGNALS, CONFIG).examples(pairs, values, chosen).learnable()
+
+        assert learnable.pairs.n_users == USERS - 1
+        assert learnable.chosen.sum() == chosen.sum()
+
+    def test_joined_are_all_users_in_turn(self) -> None:
+        every = self.examples()
+        first = np.arange(USERS) < 20
+
+        joined = Examples.joined([Examples.none(), every.of(first), every.of(~first)])
+
+        np.testing.assert_array_equal(joined.pairs.indptr, every.pairs.indptr)
+        np.testing.assert_array_equal(joined.inputs, every.inputs)
+        assert Examples.joined([]).pairs.n_users == 0

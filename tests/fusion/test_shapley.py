@@ -1,11 +1,11 @@
 """Shares of a joint worth."""
 
-from itertools import pairwise, permutations
+from itertools import permutations
 
 import numpy as np
 import pytest
 
-from hybridrec.fusion.shapley import owen_values
+from hybridrec.fusion.shapley import union_values
 
 UNIONS = (
     ["a", "b", "c"],
@@ -17,35 +17,55 @@ UNIONS = (
 )
 
 
-def contiguous(order: tuple[int, ...], unions: list[str]) -> bool:
-    """Whether the players of each union follow each other."""
-    named = [unions[player] for player in order]
-    changes = sum(one != other for one, other in pairwise(named))
-    return changes == len(set(unions)) - 1
+def shapley(players: list[list[int]], worth: dict[frozenset[int], float]) -> list[float]:
+    """What each group of players brings, the mean over all orders in which the groups join."""
+    shares = [0.0] * len(players)
+    orders = list(permutations(range(len(players))))
+    for order in orders:
+        joined: frozenset[int] = frozenset()
+        for group in order:
+            after = joined.union(players[group])
+            shares[group] += (worth[after] - worth[joined]) / len(orders)
+            joined = after
+    return shares
 
 
 @pytest.mark.parametrize("unions", UNIONS)
-def test_shares_are_means_over_the_orders_that_keep_unions_together(unions: list[str]) -> None:
-    coalitions, weights = owen_values(unions)
+def test_unions_share_by_shapley_and_their_players_what_the_union_has(unions: list[str]) -> None:
+    coalitions, weights = union_values(unions)
     worths = np.random.default_rng(3).normal(size=len(coalitions))
-    worth = {tuple(row): value for row, value in zip(coalitions.tolist(), worths, strict=True)}
+    asked = (frozenset(np.flatnonzero(row).tolist()) for row in coalitions)
+    worth = dict(zip(asked, worths.tolist(), strict=True))
+    members = [[p for p, own in enumerate(unions) if own == u] for u in dict.fromkeys(unions)]
 
-    n = len(unions)
-    orders = [order for order in permutations(range(n)) if contiguous(order, unions)]
-    expected = np.zeros(n)
-    for order in orders:
-        joined = [False] * n
-        for player in order:
-            before = worth[tuple(joined)]
-            joined[player] = True
-            expected[player] += (worth[tuple(joined)] - before) / len(orders)
+    of_union = shapley(members, worth)
 
-    np.testing.assert_allclose(worths @ weights, expected, atol=1e-12)
+    shares = worths @ weights
+    for own, expected in zip(members, of_union, strict=True):
+        assert shares[own].sum() == pytest.approx(expected)
+        everyone = frozenset(range(len(unions)))
+        games = []
+        for others in (frozenset(), everyone.difference(own)):
+            part = {key - others: v for key, v in worth.items() if key - set(own) == others}
+            games.append(shapley([[player] for player in own], part))
+        inside = np.mean(games, axis=0)
+        rest = (expected - inside.sum()) / len(own)
+        np.testing.assert_allclose(shares[own], inside + rest, atol=1e-12)
+
+
+def test_players_alone_share_by_shapley() -> None:
+    coalitions, weights = union_values(["a", "b", "c"])
+    worth = {(0, 0, 0): 0, (1, 0, 0): 6, (0, 1, 0): 0, (0, 0, 1): 0}
+    worth |= {(1, 1, 0): 12, (1, 0, 1): 6, (0, 1, 1): 0, (1, 1, 1): 12}
+
+    shares = np.array([worth[tuple(row)] for row in coalitions.astype(int).tolist()]) @ weights
+
+    np.testing.assert_allclose(shares, [9, 3, 0])
 
 
 @pytest.mark.parametrize("unions", UNIONS)
 def test_shares_sum_to_what_all_are_worth_more_than_none(unions: list[str]) -> None:
-    coalitions, weights = owen_values(unions)
+    coalitions, weights = union_values(unions)
 
     everyone = coalitions.all(axis=1)
     nobody = ~coalitions.any(axis=1)
@@ -55,7 +75,7 @@ def test_shares_sum_to_what_all_are_worth_more_than_none(unions: list[str]) -> N
 
 
 def test_unions_spare_coalitions() -> None:
-    four_pairs_and_three = [*list("aabbccdd"), "e", "f", "g"]
+    scorers = [name for name in "abcde" for _ in range(3)]
 
-    assert len(owen_values(four_pairs_and_three)[0]) < 700
-    assert len(owen_values(list("abcdefg"))[0]) == 2**7
+    assert len(union_values([*scorers, *"fghij"])[0]) < 1_100
+    assert len(union_values(list("abcdefg"))[0]) == 2**7

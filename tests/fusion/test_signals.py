@@ -1,20 +1,25 @@
 """Signals against hand computations."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
+from scipy.sparse import csr_array
 
+from hybridrec.config import RecommenderConfig
 from hybridrec.data import Histories
+from hybridrec.errors import ConfigError, DataError
+from hybridrec.fusion.affinity import Affinity
+from hybridrec.fusion.moment import Moment
 from hybridrec.fusion.pairs import Pairs
-from hybridrec.fusion.profiles import Scores
-from hybridrec.fusion.signals import (
-    SHARE_FLOOR,
-    ItemStatistics,
-    Signal,
-    compute_signals,
-    declared_signals,
-)
+from hybridrec.fusion.prices import price_levels
+from hybridrec.fusion.profiles import Scores, profile_weights
+from hybridrec.fusion.signals.declaration import Asked, Scope, Signal
+from hybridrec.fusion.signals.popularity import popularity
+from hybridrec.fusion.signals.registry import compute_signals, declared_signals
+from hybridrec.fusion.signals.shared import SHARE_FLOOR
 
 # user 0: item 0 thrice, 40, 20 and 10 days ago, item 1 once 5 days ago
 # user 1: item 0 twice on one day, 3 days ago; item 2 40 days ago
@@ -30,11 +35,47 @@ UNTIMED = replace(HISTORIES, ages=np.array([3.0, 2.0, 1.0, 0.0, 2.0, 1.0, 0.0]),
 EVERYTHING = Pairs.from_mask(np.ones((2, 4), dtype=bool))
 
 
-def computed(histories: Histories = HISTORIES, pairs: Pairs = EVERYTHING) -> dict[str, np.ndarray]:
-    signals = declared_signals([], [], timed=histories.timed, repeats=True)
-    values = compute_signals(
-        signals, pairs, Scores({}), {}, ItemStatistics.of(histories), histories
+BARE = Scope(scorers=(), profiles=("long", "short", "last"), relations=(), timed=True)
+
+
+class Fixed:
+    """A scorer that gives what it is told."""
+
+    def __init__(self, scores: np.ndarray) -> None:
+        self.given = scores
+
+    def scores(self, weights: csr_array) -> np.ndarray:
+        return self.given
+
+    def attribute(self, weights: csr_array, items: np.ndarray) -> np.ndarray:
+        raise AssertionError("signals need no attribution")
+
+
+def asked(
+    histories: Histories = HISTORIES,
+    pairs: Pairs = EVERYTHING,
+    scope: Scope = BARE,
+    scorers: dict[str, Fixed] | None = None,
+    affinity: Affinity | None = None,
+    prices: np.ndarray | None = None,
+    catalogue: pl.DataFrame | None = None,
+) -> Asked:
+    weights = profile_weights(histories, RecommenderConfig())
+    moment = Moment(
+        pl.DataFrame({"item_id": range(4)}) if catalogue is None else catalogue,
+        affinity or Affinity({}),
+        {},
+        popularity(histories, seasonal=scope.seasonal),
+        prices,
     )
+    return Asked(histories, weights, pairs, Scores(scorers or {}, weights), moment)
+
+
+def computed(
+    histories: Histories = HISTORIES, pairs: Pairs = EVERYTHING, scope: Scope = BARE, **others: Any
+) -> dict[str, np.ndarray]:
+    signals = declared_signals(replace(scope, timed=histories.timed), repeats=True)
+    values = compute_signals(signals, asked(histories, pairs, scope, **others))
     assert values.shape == (len(pairs), len(signals))
     return {signal.name: values[:, column] for column, signal in enumerate(signals)}
 
@@ -115,8 +156,8 @@ class TestOwnSignals:
         assert not any(column.any() for name, column in values.items() if name.startswith("own"))
 
 
-class TestItemStatistics:
-    columns = ItemStatistics.of(HISTORIES).columns
+class TestPopularity:
+    columns = popularity(HISTORIES, seasonal=False)
 
     def test_popularity_counts_users_not_events(self) -> None:
         np.testing.assert_allclose(np.expm1(self.columns["popularity"]), [2, 1, 1, 0], atol=1e-6)
@@ -145,41 +186,119 @@ class TestItemStatistics:
             strengths=np.repeat(once.strengths, 2),
         )
 
-        for name, column in ItemStatistics.of(twice).columns.items():
+        for name, column in popularity(twice, seasonal=False).items():
             np.testing.assert_allclose(column, self.columns[name], err_msg=name)
 
     def test_without_times_only_popularity_is_known(self) -> None:
-        statistics = ItemStatistics.of(UNTIMED)
-
-        assert set(statistics.columns) == {"popularity"}
-        np.testing.assert_array_equal(statistics.current, statistics.columns["popularity"])
+        assert set(popularity(UNTIMED, seasonal=False)) == {"popularity"}
+        moment = asked(UNTIMED).moment
+        assert moment.popular is moment.statistics["popularity"]
 
     def test_new_items_join_without_anybody_having_met_them(self) -> None:
-        extended = ItemStatistics.of(HISTORIES).extended(2)
+        rows = pl.DataFrame({"item_id": [4, 5], "price": [None, 2.0]})
+        moment = asked(prices=np.array([1.0, np.nan, 3.0, 4.0])).moment
 
-        for name, column in extended.columns.items():
+        extended = moment.extended(rows, pl.DataFrame({"item_id": range(6)}), Affinity({}))
+
+        for name, column in extended.statistics.items():
             assert column.shape == (6,), name
             np.testing.assert_array_equal(column[:4], self.columns[name])
             np.testing.assert_array_equal(column[4:], 0)
+        assert extended.prices is not None
+        np.testing.assert_array_equal(extended.prices, [1, np.nan, 3, 4, np.nan, 2])
+
+    def test_the_season_looks_a_year_back_to_the_coming_weeks(self) -> None:
+        # 350 days ago is two weeks from now, a year ago; 380 days ago two weeks before now
+        old = replace(HISTORIES, ages=np.array([380.0, 350.0, 10.0, 5.0, 350.0, 3.1, 3.0]))
+
+        columns = popularity(old, seasonal=True)
+
+        np.testing.assert_allclose(np.expm1(columns["season"]), [1, 0, 1, 0], atol=1e-6)
+        np.testing.assert_allclose(columns["season_trend"], [0, 0, np.log(2), 0], atol=1e-6)
+
+
+class TestPrices:
+    categories = csr_array(np.array([[1.0, 0], [1, 0], [0, 1], [0, 1]]))
+
+    def test_level_is_dear_or_cheap_for_the_category(self) -> None:
+        levels = price_levels(np.array([1.0, 2.0, 100.0, 200.0]), self.categories)
+
+        assert levels[0] < levels[1]
+        assert levels[2] < levels[3]
+        bare = price_levels(np.array([1.0, 2.0, 100.0, 200.0]), None)
+        assert levels[1] > bare[1]  # dear in a cheap category
+        np.testing.assert_allclose(np.mean(bare), 0, atol=1e-6)
+        np.testing.assert_allclose(np.std(bare), 1, atol=1e-6)
+
+    def test_the_currency_does_not_matter(self) -> None:
+        prices = np.array([1.0, 2.5, 100.0, np.nan])
+
+        np.testing.assert_allclose(
+            price_levels(prices, self.categories),
+            price_levels(7.8 * prices, self.categories),
+            atol=1e-6,
+        )
+
+    def test_what_is_not_known_is_usual(self) -> None:
+        levels = price_levels(np.array([np.nan, 0.0, 3.0, 9.0]), None)
+
+        np.testing.assert_array_equal(levels[:2], 0)
+        np.testing.assert_array_equal(price_levels(np.full(4, np.nan), self.categories), 0)
+
+    def test_fit_is_best_at_what_the_user_usually_pays(self) -> None:
+        scope = replace(BARE, priced=True)
+
+        fit = computed(scope=scope, prices=np.array([9.0, 9.0, 1.0, 9.1]))["price_fit"]
+
+        user_0 = fit.reshape(2, 4)[0]  # met items 0 and 1 alone
+        assert user_0[2] < user_0[0] == user_0[1] < 0  # the history says it with some doubt
+        assert abs(user_0[3] - user_0[0]) < 0.05
+
+
+class TestContext:
+    def test_is_the_same_for_all_candidates(self) -> None:
+        links = {"brand": csr_array(np.eye(4, 2) + np.eye(4, 2, -2))}
+        scope = replace(BARE, relations=("brand",))
+        signals = declared_signals(scope, repeats=True)
+
+        values = computed(scope=scope, affinity=Affinity(links))
+
+        context = [signal.name for signal in signals if signal.group == "context"]
+        assert {"drift", "concentration", "history_length", "idle_days"} <= set(context)
+        for name in context:
+            of_user = values[name].reshape(2, 4)
+            assert (of_user == of_user[:, :1]).all()
+        np.testing.assert_allclose(np.expm1(values["history_length"][[0, 4]]), [4, 3], rtol=1e-6)
+        np.testing.assert_allclose(np.expm1(values["idle_days"][[0, 4]]), [5, 3], rtol=1e-5)
+        assert values["concentration"][4] == 1  # items 0 and 2 are of one brand
+        assert values["concentration"][0] < 1
 
 
 class TestDeclarations:
+    full = Scope(("text",), ("long", "short"), ("brand",), timed=True, priced=True, seasonal=True)
+
     def test_names_are_unique(self) -> None:
-        signals = declared_signals(
-            ["text/long", "text/short"], ["brand/long"], timed=True, repeats=True
-        )
+        signals = declared_signals(self.full, repeats=True)
 
         assert len({signal.name for signal in signals}) == len(signals)
 
     def test_signals_that_need_times_are_absent_without_them(self) -> None:
-        names = {s.name for s in declared_signals([], [], timed=False, repeats=True)}
+        signals = declared_signals(replace(BARE, timed=False), repeats=True)
 
+        names = {signal.name for signal in signals if signal.group != "context"}
         assert names == {"popularity", "own_count", "own", "own_2", "own_10", "own_50"}
+        assert "idle_days" not in {signal.name for signal in signals}
 
     def test_what_is_wanted_new_has_no_signal_of_repeats(self) -> None:
-        signals = declared_signals(["text/long"], ["brand/long"], timed=True, repeats=False)
+        signals = declared_signals(self.full, repeats=False)
 
-        assert {signal.group for signal in signals} == {"text/long", "affinity", "popularity"}
+        groups = {"text/long", "text/short", "affinity", "popularity", "price", "context"}
+        assert {signal.group for signal in signals} == groups
+
+    def test_signals_that_need_prices_are_absent_without_them(self) -> None:
+        signals = declared_signals(replace(self.full, priced=False), repeats=False)
+
+        assert "price" not in {signal.group for signal in signals}
 
     @pytest.mark.parametrize("histories", [HISTORIES, UNTIMED], ids=["timed", "untimed"])
     def test_every_declared_signal_is_computed_and_finite(self, histories: Histories) -> None:
@@ -188,26 +307,71 @@ class TestDeclarations:
         assert all(np.isfinite(column).all() for column in values.values())
 
 
-def test_tower_scores_and_shares_are_those_of_the_pair() -> None:
-    signals = (
-        Signal("text/long", "text/long", "", False),
-        Signal("shared brand/long", "affinity", "", False),
-    )
+def test_scores_and_shares_are_those_of_the_pair() -> None:
     scores = np.arange(8, dtype=np.float32).reshape(2, 4)
-    shares = np.array([0.1, 0.3, 0.4], dtype=np.float32)
+    links = csr_array(np.array([[1.0, 0], [0, 1], [0, 1], [0, 0]]))
     pairs = Pairs.from_mask(np.array([[0, 1, 0, 1], [1, 0, 0, 0]], dtype=bool))
+    scope = Scope(("text",), ("long", "short", "last"), ("brand",), timed=True)
 
-    values = compute_signals(
-        signals,
-        pairs,
-        Scores({"text/long": scores}),
-        {"brand/long": shares},
-        ItemStatistics.of(HISTORIES),
-        HISTORIES,
+    values = computed(
+        pairs=pairs,
+        scope=scope,
+        scorers={"text": Fixed(scores)},
+        affinity=Affinity({"brand": links}),
     )
 
-    np.testing.assert_array_equal(values[:, 0], [1, 3, 4])
-    np.testing.assert_allclose(values[:, 1], np.log(shares + SHARE_FLOOR), rtol=1e-5)
+    for profile in scope.profiles:
+        np.testing.assert_array_equal(values[f"text/{profile}"], [1, 3, 4])
+    shares = np.exp(values["shared brand/last"]) - SHARE_FLOOR
+    assert 1 > shares[0] > 0.5  # user 0 met item 1 last, and item 0 before
+    assert shares[1] == pytest.approx(0, abs=1e-6)
+    assert shares[2] == pytest.approx(1, abs=1e-3)
+
+
+class TestSignalsOfTheShopsOwn:
+    catalogue = pl.DataFrame({"item_id": range(4), "margin": [0.1, None, 0.3, 0.4], "name": "x"})
+
+    def value(self, signal: Signal) -> np.ndarray:
+        signals = declared_signals(BARE, repeats=False, extra=[signal])
+        return compute_signals(signals, asked(catalogue=self.catalogue))[:, -1]
+
+    def test_are_computed_beside_the_others(self) -> None:
+        margin = Signal(
+            "margin", "margin", "", compute=lambda asked: np.nan_to_num(asked.catalogue("margin"))
+        )
+
+        np.testing.assert_allclose(self.value(margin), [0.1, 0, 0.3, 0.4] * 2, atol=1e-6)
+
+    def test_of_a_name_that_is_taken(self) -> None:
+        with pytest.raises(ConfigError, match=r"'recent': there is one of this name"):
+            self.value(Signal("recent", "margin", "", compute=lambda asked: asked.items))
+
+    def test_that_cannot_be_computed(self) -> None:
+        with pytest.raises(ConfigError, match=r"'margin': .*needs compute="):
+            self.value(Signal("margin", "margin", ""))
+
+    def test_of_too_many_groups_to_take_a_score_apart(self) -> None:
+        many = [Signal(f"s{n}", f"g{n}", "", compute=lambda asked: asked.items) for n in range(12)]
+
+        with pytest.raises(ConfigError, match="share a group"):
+            declared_signals(BARE, repeats=True, extra=many)
+        one_group = [replace(signal, group="own") for signal in many]
+        assert len(declared_signals(BARE, repeats=True, extra=one_group)) > 12
+
+    def test_of_another_shape(self) -> None:
+        with pytest.raises(ConfigError, match=r"'margin': gave values of shape \(2,\)"):
+            self.value(Signal("margin", "margin", "", compute=lambda asked: np.ones(2)))
+
+    def test_that_are_no_numbers(self) -> None:
+        with pytest.raises(ConfigError, match=r"'margin': .*nan_to_num"):
+            self.value(
+                Signal("margin", "margin", "", compute=lambda asked: asked.catalogue("margin"))
+            )
+
+    @pytest.mark.parametrize("column", ["name", "cost"])
+    def test_of_a_column_that_is_none_of_numbers(self, column: str) -> None:
+        with pytest.raises(DataError, match=rf"'{column}' is no column of numbers.*'margin'"):
+            self.value(Signal("s", "s", "", compute=lambda asked: asked.catalogue(column)))
 
 
 def test_signals_do_not_depend_on_the_other_candidates() -> None:

@@ -1,0 +1,195 @@
+"""Accuracy on public data, the fusion beside its peers: one table a data set and question.
+
+    python -m benchmarks.accuracy --dataset amazon-beauty --data DIR \
+        --save-recommendations FILE.parquet --save-table FILE.md
+
+Rows: popularity, own counts, item-kNN and ALS of implicit, EASE, each part of the fusion alone,
+the fusion; ``--ablations`` adds the fusion without each part and with a shuffled knowledge graph,
+a fit each. The recommendations are the fusion's for every user asked for; the line of JSON before
+the tables is what the referee ``score.py`` should say of them. Two tables of one set (``-all`` and
+``-new``) share a fit when asked for together. ``--validate`` moves everything one step back, to
+tune without opening the test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.accuracy.answers import (
+    ABLATIONS,
+    OURS,
+    PEERS,
+    PEERS_WITH_SETTINGS,
+    Answer,
+    ablations,
+    fit,
+    parts_alone,
+    peers,
+    recommended,
+)
+from benchmarks.accuracy.chosen import CHOSEN, configurations, has_repeats, in_words
+from benchmarks.accuracy.table import FUSION, notes, referee_figures, section
+from benchmarks.accuracy.tasks import PROTOCOLS, Task, load, tasks
+from benchmarks.accuracy.variants import Renaming, with_shuffled_ties
+from benchmarks.machine import describe
+from hybridrec import Recommender, RecommenderConfig
+from hybridrec.errors import HybridrecError, RequestError
+from hybridrec.progress import show_progress, stage
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+ROWS = (*PEERS, *OURS, *ABLATIONS)
+
+
+def main(command: Sequence[str] | None = None) -> None:
+    """Fits, measures, prints, and writes what was asked for."""
+    parser = _parser()
+    arguments = parser.parse_args(command)
+    rows = tuple(arguments.rows) + ABLATIONS * arguments.ablations
+    if arguments.save_recommendations and FUSION not in rows:
+        parser.error("--save-recommendations writes the fusion's: add it to --rows")
+    show_progress("lines")
+    try:
+        text = measured(arguments, rows)
+    except HybridrecError as error:
+        parser.error(str(error))
+    print(text)
+    if arguments.save_table:
+        arguments.save_table.parent.mkdir(parents=True, exist_ok=True)
+        arguments.save_table.write_text(text, encoding="utf-8")
+
+
+def _parser() -> argparse.ArgumentParser:
+    assert __doc__ is not None
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.accuracy", description=__doc__.split("\n")[0]
+    )
+    add = parser.add_argument
+    add("--dataset", choices=PROTOCOLS, nargs="+", required=True)
+    add("--data", type=Path, help="folder of the sets; else HYBRIDREC_DATA")
+    add("--config", type=Path, help="settings in YAML instead of the table's own")
+    add("--model", type=Path, help="a recommender fitted on just this, not to fit")
+    add("--validate", action="store_true", help="measure one step earlier")
+    add("--rows", choices=ROWS, nargs="+", default=[*PEERS, *OURS], help="rows of the table")
+    add("--ablations", action="store_true", help="add the rows without a part: a fit each")
+    add("--permute-ids", type=int, metavar="SEED", help="rename users and items, shuffle rows")
+    add("--shuffle-ties", type=int, metavar="SEED", help="shuffle events of a user and day")
+    add("--co-purchases", action="store_true", help="with relations that leak the test")
+    add("--checkpoints", type=Path, help="folder to keep fits in, to go on where one was killed")
+    add("--save-recommendations", type=Path, metavar="FILE.parquet",
+        help="user_id, item_id, rank; a folder where several tables are asked for")  # fmt: skip
+    add("--save-table", type=Path, metavar="FILE.md", help="Markdown file to write")
+    return parser
+
+
+def measured(arguments: argparse.Namespace, rows: Sequence[str]) -> str:
+    """The tables asked for, as Markdown, and under them what they rest on."""
+    names = arguments.dataset
+    renaming = None
+    with stage("loading"):
+        data = load(names, arguments.data, co_purchases=arguments.co_purchases)
+        if arguments.shuffle_ties is not None:
+            data = with_shuffled_ties(data, arguments.shuffle_ties)
+        if arguments.permute_ids is not None:
+            renaming = Renaming.drawn(data, arguments.permute_ids)
+            data = renaming.applied(data)
+        found = tasks(names, data, validate=arguments.validate)
+    settings = arguments.config or CONFIGS / found[0].protocol.settings
+    config = RecommenderConfig.from_yaml(settings)
+    answers: dict[str, list[Answer]] = {task.name: [] for task in found}
+    for task in found:
+        for answer in peers(task, rows, config.seed):
+            answers[task.name].append(answer)
+    towers: tuple[str, ...] = ()
+    if any(row in OURS for row in rows):
+        recommender, seconds = fusion(arguments, found[0], config)
+        towers = recommender.towers
+        for task in found:
+            if "towers" in rows:
+                answers[task.name] += parts_alone(task, recommender)
+            if FUSION in rows:
+                answer, frame = recommended(task, recommender, FUSION, seconds)
+                answers[task.name].append(answer)
+                if arguments.save_recommendations is not None:
+                    frame = frame if renaming is None else renaming.original(frame)
+                    frame.write_parquet(place(arguments.save_recommendations, task, len(found)))
+                print(json.dumps(referee_figures(task, answer)), flush=True)
+        del recommender
+    for row, (model, without, lacking) in ablations(rows, found[0].train, config).items():
+        recommender, seconds = fit(without(), lacking, kept(arguments.checkpoints, row))
+        for task in found:
+            answers[task.name].append(recommended(task, recommender, model, seconds)[0])
+        del recommender
+    sections = [section(task, answers[task.name]) for task in found]
+    facts = {
+        **what_was_asked(arguments, found, rows),
+        "settings": f"{settings.name}, towers {', '.join(towers) or 'none'}",
+        "measured on": describe(config.seed),
+    }
+    return "\n".join([*sections, notes(facts)])
+
+
+def fusion(
+    arguments: argparse.Namespace, task: Task, config: RecommenderConfig
+) -> tuple[Recommender, float | None]:
+    """The recommender, fitted or loaded, and the seconds of its fit.
+
+    Raises:
+        RequestError: the one to be loaded was fitted on other data.
+    """
+    if arguments.model is None:
+        return fit(task.train, config, kept(arguments.checkpoints, FUSION))
+    recommender = Recommender.load(arguments.model)
+    shop = recommender.shop
+    if shop.as_of != task.train.as_of or recommender.items != task.train.items.values:
+        raise RequestError(f"{arguments.model} was fitted on other data than {task.train}")
+    return recommender, None
+
+
+def what_was_asked(
+    arguments: argparse.Namespace, found: Sequence[Task], rows: Sequence[str]
+) -> dict[str, object]:
+    """Protocol, data, and the settings of the peers, in words."""
+    task = found[0]
+    protocol = (task.protocol.split.__doc__ or "").split("\n")[0]
+    variants = {
+        "validation, the test closed": arguments.validate,
+        f"ids permuted with seed {arguments.permute_ids}": arguments.permute_ids is not None,
+        f"ties of a day shuffled with seed {arguments.shuffle_ties}": arguments.shuffle_ties
+        is not None,
+        "with co-purchase relations, which leak the test": arguments.co_purchases,
+    }
+    told = [words for words, holds in variants.items() if holds]
+    facts: dict[str, object] = {
+        "protocol": "; ".join([protocol.rstrip("."), *told]),
+        "learnt from": task.train,
+        "±": "standard error over users; lead: how far the fusion is ahead, in standard errors of "
+        "the paired difference; equal scores in random order",
+        "ranking": "top 10 of all users in the table; peak memory with the data and all else held",
+    }
+    repeats = has_repeats(task.train.histories())
+    for each in found:
+        for row, peer in PEERS_WITH_SETTINGS.items():
+            if row in rows:
+                tried = len(configurations(peer, repeats=repeats))
+                chosen = in_words(CHOSEN[each.name][peer])
+                facts[f"{peer}, {each.name}"] = f"{chosen}: best of {tried} on validation"
+    return facts
+
+
+def kept(checkpoints: Path | None, row: str) -> Path | None:
+    """Where the fit of a row is kept as it goes."""
+    return None if checkpoints is None else checkpoints / row
+
+
+def place(saved: Path, task: Task, n_tables: int) -> Path:
+    """Where the recommendations of a table go; its folder is made."""
+    file = saved if n_tables == 1 else saved / f"{task.name}.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
+
+
+if __name__ == "__main__":
+    main()

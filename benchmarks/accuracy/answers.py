@@ -1,0 +1,184 @@
+"""What every row of a table answers, and what it cost: the peers, the parts of ours, the whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import polars as pl
+
+from benchmarks.accuracy import baselines
+from benchmarks.accuracy.baselines import Scores
+from benchmarks.accuracy.chosen import CHOSEN, fitted
+from benchmarks.accuracy.tasks import Task
+from benchmarks.accuracy.variants import with_shuffled_graph
+from benchmarks.machine import peak_memory_gb, reset_peak_memory
+from hybridrec import Dataset, Recommender, RecommenderConfig
+from hybridrec.arrays import IntArray
+from hybridrec.evaluation.metrics import Estimate
+from hybridrec.evaluation.protocols import dense_top, scorers_alone
+
+K = 10
+T = TypeVar("T")
+
+PEERS = ("popularity", "counts", "item-knn", "ease", "als")
+PEERS_WITH_SETTINGS = {"item-knn": "item-kNN", "ease": "EASE", "als": "implicit ALS"}
+"""Rows whose settings are chosen on validation, and the models' names."""
+OURS = ("towers", "fusion")
+ABLATIONS = (
+    "without-collaborative",
+    "without-graph",
+    "without-text",
+    "without-neighbours",
+    "shuffled-graph",
+)
+"""Fits of their own, each without a part of ours."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A row of a table.
+
+    Args:
+        model: its name.
+        top: ``(n_users, 10)`` item rows in order of rank, −1 where there are fewer.
+        fit_seconds: ``None`` where it was fitted in another row.
+        ranking_seconds: for all users.
+        peak_gb: the most memory the process held meanwhile, the data and what stood before it
+            included.
+    """
+
+    model: str
+    top: IntArray
+    fit_seconds: float | None
+    ranking_seconds: float
+    peak_gb: float
+
+
+def peers(task: Task, rows: Sequence[str], seed: int) -> Iterator[Answer]:
+    """The answers of the peers.
+
+    Args:
+        task: the question.
+        rows: which of :data:`PEERS`.
+        seed: for ties.
+    """
+    histories = task.train.histories()
+    if "popularity" in rows:
+        yield _peer(task, "popularity", lambda: baselines.popularity(histories), seed)
+        if task.timed:
+            since = baselines.RECENT_DAYS
+            name = f"popular in the last {since:.0f} days"
+            yield _peer(task, name, lambda: baselines.popularity(histories, since), seed)
+    if "counts" in rows and task.protocol.exclude == "none":
+        yield _peer(task, "own counts", baselines.own_counts, seed)
+        if task.timed:
+            half_life = baselines.HALF_LIFE_DAYS
+            name = f"own counts, half-life {half_life:.0f} days"
+            yield _peer(task, name, lambda: baselines.own_counts(half_life), seed)
+    for row, name in PEERS_WITH_SETTINGS.items():
+        if row in rows:
+            yield _peer(task, name, partial(fitted, name, histories, CHOSEN[task.name][name]), seed)
+    if "ease" in rows and task.protocol.ordered:
+        recent = {**CHOSEN[task.name]["EASE"], "recent": True}
+        yield _peer(task, "EASE, recent history", partial(fitted, "EASE", histories, recent), seed)
+
+
+def _peer(task: Task, name: str, fit: Callable[[], Scores], seed: int) -> Answer:
+    reset_peak_memory()
+    scores, fit_seconds = timed(fit)
+    top, seconds = timed(partial(dense_top, task.question, scores, K, seed))
+    return Answer(name, top, fit_seconds, seconds, peak_memory_gb())
+
+
+def parts_alone(task: Task, recommender: Recommender) -> Iterator[Answer]:
+    """Each tower and other scorer of the fusion by itself, under the profile that suits it best.
+
+    The profile is the one with the best first metric on this very question: a favour to the part.
+    """
+    fusion, metric = recommender.fusion, task.protocol.metrics[0]
+    best: dict[str, tuple[float, Answer]] = {}
+    for (name, profile), scores in scorers_alone(fusion).items():
+        reset_peak_memory()
+        seed = fusion.config.seed
+        top, seconds = timed(partial(dense_top, task.question, scores, K, seed))
+        value = Estimate.of(task.question.score(top, metric)).value
+        kind = " tower" if name in fusion.towers else ""
+        model = f"{name}{kind} alone, {profile} profile"
+        if name not in best or value > best[name][0]:
+            best[name] = value, Answer(model, top, None, seconds, peak_memory_gb())
+    yield from (answer for _, answer in best.values())
+
+
+def fit(
+    data: Dataset, config: RecommenderConfig, checkpoints: Path | None = None
+) -> tuple[Recommender, float]:
+    """A recommender fitted on the data, and the seconds it took."""
+    reset_peak_memory()
+    return timed(lambda: Recommender(config).fit(data, checkpoints=checkpoints))
+
+
+def recommended(
+    task: Task, recommender: Recommender, model: str, fit_seconds: float | None
+) -> tuple[Answer, pl.DataFrame]:
+    """What the recommender answers by its face, ``recommend``, and its recommendations.
+
+    Args:
+        task: the question.
+        recommender: fitted on what may be learnt from.
+        model: the name of the row.
+        fit_seconds: what the fit took.
+    """
+    users = task.train.users.ids_of(task.question.users)
+    exclude = task.protocol.exclude
+    recs, seconds = timed(lambda: recommender.recommend(users, k=K, exclude=exclude))
+    frame = recs.to_polars().select("user_id", "item_id", "rank")
+    place = task.train.users.rows_of(frame["user_id"].to_list())
+    row_of = np.full(len(task.train.users), -1, dtype=np.int64)
+    row_of[task.question.users] = np.arange(len(users))
+    top = np.full((len(users), K), -1, dtype=np.int64)
+    items = task.train.items.rows_of(frame["item_id"].to_list())
+    top[row_of[place], frame["rank"].to_numpy() - 1] = items
+    return Answer(model, top, fit_seconds, seconds, peak_memory_gb()), frame
+
+
+def ablations(
+    rows: Sequence[str], train: Dataset, config: RecommenderConfig
+) -> Mapping[str, tuple[str, Callable[[], Dataset], RecommenderConfig]]:
+    """The fits without a part: by row the model's name, its data and its settings.
+
+    Rows whose part the settings leave out already are none.
+
+    Args:
+        rows: which of :data:`ABLATIONS`.
+        train: what may be learnt from.
+        config: the settings of the whole.
+    """
+    found: dict[str, tuple[str, Callable[[], Dataset], RecommenderConfig]] = {}
+    whole = config.model_dump()
+    for row in rows:
+        part = row.removeprefix("without-")
+        if row == "shuffled-graph":
+            name = "fusion, knowledge graph shuffled"
+            found[row] = name, partial(with_shuffled_graph, train), config
+        elif part == "neighbours" and config.neighbours is not None:
+            lacking = RecommenderConfig.from_mapping({**whole, part: None})
+            found[row] = f"fusion without {part}", lambda: train, lacking
+        elif part in whole["towers"] and whole["towers"][part] is not None:
+            towers = {**whole["towers"], part: None}
+            if any(towers.values()):
+                lacking = RecommenderConfig.from_mapping({**whole, "towers": towers})
+                found[row] = f"fusion without the {part} tower", lambda: train, lacking
+    return found
+
+
+def timed(work: Callable[[], T]) -> tuple[T, float]:
+    """What the work gives, and its seconds."""
+    started = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - started

@@ -1,0 +1,1 @@
+"""How interests move: whose, from what to what, and when the shop's recommender is due anew."""

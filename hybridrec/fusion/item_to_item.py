@@ -1,0 +1,60 @@
+"""A sparse matrix from items to items, as a scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+from hybridrec.arrays import FloatArray, IntArray, NamedArrays
+from hybridrec.towers.base import mean_weights
+
+
+@dataclass(frozen=True)
+class ItemToItem:
+    """What each item of a history gives to every item.
+
+    See :mod:`hybridrec.fusion.neighbours` and :mod:`hybridrec.fusion.transitions`.
+
+    Args:
+        weights: ``(n_items, n_items)``, from the item met to the item scored.
+    """
+
+    weights: csr_array
+
+    def scores(self, weights: csr_array) -> FloatArray:
+        """What weighted histories foretell, ``(n_users, n_items)``."""
+        return np.asarray((mean_weights(weights) @ self.weights).todense(), dtype=np.float32)
+
+    def attribute(self, weights: csr_array, items: IntArray) -> FloatArray:
+        """How much each past item gives to a user's scores; see :meth:`Tower.attribute`."""
+        shares = mean_weights(weights)
+        given = self.weights[shares.indices][:, items].toarray()
+        return np.asarray(given * shares.data[:, None], dtype=np.float32)
+
+    def extended(self, n: int) -> ItemToItem:
+        """With ``n`` more items, which neither foretell nor are foretold."""
+        known = self.weights
+        indptr = np.pad(known.indptr, (0, n), mode="edge")
+        size = indptr.size - 1
+        return ItemToItem(csr_array((known.data, known.indices, indptr), shape=(size, size)))
+
+    def arrays(self) -> NamedArrays:
+        """The weights, as named arrays."""
+        weights = self.weights
+        return {
+            "data": weights.data.astype(np.float32),
+            "indices": weights.indices.astype(np.int32),
+            "indptr": weights.indptr.astype(np.int64),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """What :meth:`arrays` gave."""
+        n = arrays["indptr"].size - 1
+        parts = (arrays["data"], arrays["indices"], arrays["indptr"])
+        return cls(csr_array(parts, shape=(n, n)))

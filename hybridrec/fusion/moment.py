@@ -1,0 +1,85 @@
+"""The shop as of a moment: what candidates and signals are computed from, beside the towers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from scipy.sparse import csr_array
+
+from hybridrec.arrays import DoubleArray, FloatArray
+from hybridrec.fusion.affinity import Affinity
+from hybridrec.fusion.item_to_item import ItemToItem
+from hybridrec.fusion.prices import price_levels, told_prices
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The shop as of a moment.
+
+    Args:
+        catalogue: one row an item.
+        affinity: what items share.
+        matrices: which items foretell which, by name.
+        statistics: how popular items are, ``(n_items,)`` each.
+        prices: ``(n_items,)`` NaN where unknown; ``None`` without any.
+        as_of: when it is; ``None`` where the data have no times.
+    """
+
+    catalogue: pl.DataFrame
+    affinity: Affinity
+    matrices: Mapping[str, ItemToItem]
+    statistics: Mapping[str, FloatArray]
+    prices: DoubleArray | None = None
+    as_of: datetime | None = None
+
+    @cached_property
+    def popular(self) -> FloatArray:
+        """How popular items are now: in the last 28 days, or ever where there are no times."""
+        return self.statistics.get("recent", self.statistics["popularity"])
+
+    @cached_property
+    def price_levels(self) -> FloatArray | None:
+        """How dear each item is for its category; ``None`` without prices."""
+        return None if self.prices is None else price_levels(self.prices, self.categories)
+
+    @property
+    def categories(self) -> csr_array | None:
+        """The relation that sorts items most broadly.
+
+        Of those that most items have, the one with the fewest entities; ``(n_items, n_entities)``,
+        or ``None`` without any.
+        """
+        held = {
+            name: links
+            for name, links in self.affinity.links.items()
+            if links.nnz and (np.diff(links.indptr) > 0).mean() > 0.5
+        }
+        return min(held.values(), key=lambda links: links.shape[1], default=None)
+
+    def extended(self, rows: pl.DataFrame, catalogue: pl.DataFrame, affinity: Affinity) -> Moment:
+        """With more items, whom nobody has met yet.
+
+        Args:
+            rows: the new items.
+            catalogue: all items, the new ones last.
+            affinity: of all.
+        """
+        n = rows.height
+        return replace(
+            self,
+            catalogue=catalogue,
+            affinity=affinity,
+            matrices={name: matrix.extended(n) for name, matrix in self.matrices.items()},
+            statistics={
+                name: np.concatenate([column, np.zeros(n, np.float32)])
+                for name, column in self.statistics.items()
+            },
+            prices=None
+            if self.prices is None
+            else np.concatenate([self.prices, told_prices(rows)]),
+        )

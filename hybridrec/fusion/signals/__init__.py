@@ -1,0 +1,1 @@
+"""The signals: one number each for a (user, item) pair, before fusion."""

@@ -1,0 +1,289 @@
+"""Peers with known answers, and whole tables of a small made shop."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from benchmarks.accuracy import __main__ as command
+from benchmarks.accuracy import baselines, chosen
+from benchmarks.accuracy.answers import ABLATIONS, Answer, ablations
+from benchmarks.accuracy.table import lead, section, written
+from benchmarks.accuracy.tasks import PROTOCOLS, Task, tasks
+from hybridrec import Dataset, RecommenderConfig
+from hybridrec.data import Histories
+
+SMALL = """
+seed: 5
+device: cpu
+towers:
+  collaborative: {embedding_dim: 8, iterations: 2}
+  graph: {embedding_dim: 8, steps: 3, batch_size: 16}
+  text: null
+ranker: {users: 60, epochs: 1}
+"""
+
+
+def histories(rows: list[list[int]], n_items: int) -> Histories:
+    """Histories without times, items in the order given."""
+    indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+    ages = np.concatenate([np.arange(len(row))[::-1] for row in rows]).astype(np.float64)
+    items = np.concatenate([np.array(row, dtype=np.int64) for row in rows])
+    strengths = np.ones(items.size, dtype=np.float32)
+    return Histories(indptr, items, ages, strengths, n_items, False)
+
+
+PAIRED = histories([[0, 1], [0, 1], [1, 0], [2, 3], [3, 2], [2, 3], [0], [2]], 5)
+"""Items 0 and 1 go together, and so do 2 and 3; nobody met 4."""
+
+
+class TestBaselines:
+    def test_popularity_counts_users_not_events(self) -> None:
+        met = histories([[0, 0, 0], [1], [1]], 3)
+
+        assert baselines.popularity(met)(met.of([0])).tolist() == [[1, 2, 0]]
+
+    def test_own_counts_are_the_users_own(self) -> None:
+        met = histories([[0, 0, 1], [2]], 3)
+
+        assert baselines.own_counts()(met).tolist() == [[2, 1, 0], [0, 0, 1]]
+
+    @pytest.mark.parametrize("rows", ["binary", "logarithms"])
+    @pytest.mark.parametrize(
+        ("peer", "settings"),
+        [
+            ("item-kNN", {"weighting": "cosine", "neighbours": 3}),
+            ("item-kNN", {"weighting": "tfidf", "neighbours": 3}),
+            ("item-kNN", {"weighting": "bm25", "neighbours": 3}),
+            ("EASE", {"regularization": 1.0}),
+            (
+                "implicit ALS",
+                {"factors": 4, "alpha": 5.0, "regularization": 0.1, "iterations": 15},
+            ),
+        ],
+    )
+    def test_peers_find_what_goes_together(
+        self, peer: str, settings: dict[str, Any], rows: str
+    ) -> None:
+        scores = chosen.fitted(peer, PAIRED, {**settings, "rows": rows})(PAIRED.of([6, 7]))
+
+        assert scores.shape == (2, 5)
+        assert np.delete(scores[0], 0).argmax() + 1 == 1
+        assert np.delete(scores[1], 2).argmax() == 2  # item 3, once item 2 is left out
+
+    def test_ease_is_its_closed_form(self) -> None:
+        rows = PAIRED.weights()
+        gram = (rows.T @ rows).toarray() + 2.0 * np.eye(5)
+        inverse = np.linalg.inv(gram)
+        expected = inverse / -np.diag(inverse)
+        np.fill_diagonal(expected, 0)
+
+        np.testing.assert_allclose(baselines.ease_weights(rows, 2.0), expected, atol=1e-6)
+
+    def test_ease_on_a_recent_history_weighs_steps(self) -> None:
+        plain = baselines.ease(PAIRED, regularization=1.0)
+        recent = baselines.ease(PAIRED, regularization=1.0, recent=True)
+        first, last = plain(PAIRED.of([6])), plain(PAIRED.of([7]))
+
+        both = histories([[0, 2]], 5)
+        np.testing.assert_allclose(recent(both), 0.8 * first + last, rtol=1e-5)
+        np.testing.assert_allclose(plain(both), first + last, rtol=1e-5)
+
+
+class TestChosen:
+    def test_every_table_has_settings_of_every_peer(self) -> None:
+        assert set(chosen.CHOSEN) == set(PROTOCOLS)
+        for name, settings in chosen.CHOSEN.items():
+            assert set(settings) == set(chosen.GRIDS), name
+
+    def test_settings_are_among_those_tried(self) -> None:
+        for name, settings in chosen.CHOSEN.items():
+            repeats = name.startswith(("complete-journey", "online-retail"))
+            for peer, own in settings.items():
+                assert own in chosen.configurations(peer, repeats=repeats), (name, peer)
+
+    def test_repeats_are_seen(self) -> None:
+        assert chosen.has_repeats(histories([[0, 1, 0]], 2))
+        assert not chosen.has_repeats(PAIRED)
+
+
+@pytest.fixture
+def task(dataset: Dataset) -> Task:
+    return tasks(["complete-journey-new"], dataset)[0]
+
+
+class TestSection:
+    def test_leads_are_those_of_the_fusion(self, task: Task) -> None:
+        found = task.question.relevant.toarray().argmax(axis=1)
+        right = np.full((found.size, 10), -1)
+        right[:, 0] = found
+        nothing = np.full((found.size, 10), -1)
+        half = np.where(np.arange(found.size)[:, None] % 2, right, nothing)
+        answers = [Answer("half", half, 1.0, 2.0, 0.5), Answer("fusion", right, None, 0.5, 0.5)]
+        values = [task.question.score(top, "ndcg@10") for top in (half, right)]
+        text = section(task, answers)
+
+        lines = [line for line in text.splitlines() if line.startswith(("| half", "| fusion"))]
+        cells = [cell.strip() for cell in lines[0].split("|")]
+        assert cells[4:6] == ["", ""] or cells[3].startswith("+")
+        assert written(values[0]) in lines[0]
+        assert lead(values[1] - values[0]) in lines[0]
+        assert written(values[1]) in lines[1]
+        assert "+" not in lines[1]
+        assert f"({found.size} users)" in text
+
+    def test_without_the_fusion_has_no_leads(self, task: Task) -> None:
+        nothing = np.full((task.question.users.size, 10), -1)
+        text = section(task, [Answer("nothing", nothing, 1.0, 2.0, 0.5)])
+
+        assert "0.0000 ± 0.0000 |  | 0.0000 ± 0.0000 |  |" in text
+
+    def test_in_percent(self, task: Task) -> None:
+        half = replace(task.protocol, percent=True)
+        nothing = np.full((task.question.users.size, 10), -1)
+        text = section(replace(task, protocol=half), [Answer("none", nothing, 1.0, 2.0, 0.5)])
+
+        assert "recall@10, %" in text
+        assert "0.00 ± 0.00" in text
+
+
+class TestAblations:
+    def test_take_one_part_out_each(self, dataset: Dataset, tmp_path: Path) -> None:
+        config = _config(tmp_path)
+        found = ablations(ABLATIONS, dataset, config)
+
+        # the settings have no text tower to take out
+        assert list(found) == [row for row in ABLATIONS if row != "without-text"]
+        assert found["without-graph"][2].towers.graph is None
+        assert found["without-graph"][2].towers.collaborative == config.towers.collaborative
+        assert found["without-neighbours"][2].neighbours is None
+        assert found["without-neighbours"][2].towers == config.towers
+        assert found["without-graph"][1]() is dataset
+        assert found["shuffled-graph"][2] == config
+        shuffled = found["shuffled-graph"][1]()
+        assert not shuffled.catalogue["brand"].equals(dataset.catalogue["brand"])
+
+    def test_leave_at_least_one_tower(self, dataset: Dataset, tmp_path: Path) -> None:
+        config = _config(tmp_path)
+        alone = config.model_copy(
+            update={"towers": config.towers.model_copy(update={"graph": None})}
+        )
+
+        assert "without-collaborative" not in ablations(ABLATIONS, dataset, alone)
+
+
+def _config(folder: Path) -> RecommenderConfig:
+    file = folder / "small.yaml"
+    file.write_text(SMALL)
+    return RecommenderConfig.from_yaml(file)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, data: Dataset, folder: Path, *options: str) -> str:
+    """Runs the command on made data, and gives the Markdown it wrote."""
+    _config(folder)
+    monkeypatch.setattr(command, "load", lambda names, folder, co_purchases: data)
+    given = ["--config", str(folder / "small.yaml"), "--save-table", str(folder / "table.md")]
+    command.main([*options, *given])
+    return (folder / "table.md").read_text()
+
+
+class TestCommand:
+    def test_writes_recommendations_that_score_as_it_says(
+        self,
+        dataset: Dataset,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        names = ["complete-journey-all", "complete-journey-new"]
+        text = run(
+            monkeypatch, dataset, tmp_path, "--dataset", *names,
+            "--save-recommendations", str(tmp_path / "recs"),
+        )  # fmt: skip
+        lines = capsys.readouterr().out.splitlines()
+        told = [json.loads(line) for line in lines if line.startswith("{")]
+
+        assert [figures["table"] for figures in told] == names
+        for name, figures in zip(names, told, strict=True):
+            recs = pl.read_parquet(tmp_path / "recs" / f"{name}.parquet")
+            assert referee(recs, tasks([name], dataset)[0]) == {
+                key: figures[key] for key in ("users", "recall@10", "hr@10", "mrr@10")
+            }
+        for row in ("popularity", "own counts", "item-kNN", "EASE", "implicit ALS", "fusion"):
+            assert f"\n| {row} |" in text
+        for part in ("collaborative tower alone", "graph tower alone"):
+            assert text.count(f"\n| {part}, ") == 2
+        assert "best of 18 on validation" in text
+        assert "seed 5" in text
+
+    def test_permuted_ids_come_back_as_they_were(
+        self, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = tmp_path / "recs.parquet"
+        text = run(
+            monkeypatch, dataset, tmp_path, "--dataset", "complete-journey-new", "--rows", "fusion",
+            "--permute-ids", "3", "--save-recommendations", str(file),
+        )  # fmt: skip
+        recs = pl.read_parquet(file)
+
+        assert set(recs["user_id"]) <= set(dataset.users.values)
+        assert set(recs["item_id"]) <= set(dataset.items.values)
+        train = tasks(["complete-journey-new"], dataset)[0].train.events
+        assert recs.join(train, on=["user_id", "item_id"], how="semi").is_empty()
+        assert "ids permuted with seed 3" in text
+
+    def test_validation_says_so_and_ablations_are_rows(
+        self, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        text = run(
+            monkeypatch, dataset, tmp_path, "--dataset", "complete-journey-new", "--validate",
+            "--rows", "fusion", "without-graph", "shuffled-graph",
+        )  # fmt: skip
+
+        assert "validation, the test closed" in text
+        rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
+        assert rows[1:] == [
+            "fusion",
+            "fusion without the graph tower",
+            "fusion, knowledge graph shuffled",
+        ]
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            (["--dataset", "book-crossing", "amazon-toys"], "of one set alone"),
+            (["--dataset", "amazon-toys", "--co-purchases"], "has no co-purchase relations"),
+            (["--dataset", "amazon-toys", "--rows", "ease", "--save-recommendations", "f.parquet"],
+             "add it to --rows"),
+        ],
+    )  # fmt: skip
+    def test_what_cannot_be_is_said(
+        self, options: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit):
+            command.main(options)
+        assert problem in capsys.readouterr().err
+
+
+def referee(recs: pl.DataFrame, task: Task) -> dict[str, float | int]:
+    """Some figures of a table, straight from the files, as the project's referee has them."""
+    train = task.train.events.select("user_id", "item_id").unique()
+    test = task.test.events.select("user_id", "item_id").unique()
+    test = test.join(train, on="user_id", how="semi")
+    test = test.filter(pl.col("item_id").is_in(task.train.items.values))
+    if task.protocol.exclude == "seen":
+        test = test.join(train, on=["user_id", "item_id"], how="anti")
+    hits = recs.join(test, on=["user_id", "item_id"], how="semi")
+    recall, hit, first = [], [], []
+    for user, wanted in test.group_by("user_id").len().iter_rows():
+        ranks = hits.filter(pl.col("user_id") == user)["rank"].to_list()
+        recall.append(len(ranks) / min(10, wanted))
+        hit.append(float(bool(ranks)))
+        first.append(1 / min(ranks) if ranks else 0.0)
+    means = {"recall@10": recall, "hr@10": hit, "mrr@10": first}
+    figures = {name: round(float(np.mean(values)), 5) for name, values in means.items()}
+    return {"users": len(recall), **figures}
