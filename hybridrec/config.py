@@ -75,6 +75,9 @@ class CandidatesConfig(Settings):
     per_source: int = Field(80, ge=1)
     """Best items of every scorer under every profile, of those popular now, and of those popular
     now in the user's categories."""
+    search_dims: int | None = Field(96, ge=1)
+    """Wider embeddings are searched on so many principal axes; candidates are scored in all
+    dimensions. Null searches in all."""
     own: int = Field(200, ge=0)
     """The user's own items, most and latest bought first, where seen items are not excluded."""
 

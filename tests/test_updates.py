@@ -134,6 +134,17 @@ class TestOrder:
         own.update(nothing, as_of=LATER)
         assert own.shop.as_of == LATER
 
+    def test_without_times_in_the_fit_times_order_the_new_events_alone(self) -> None:
+        data = Dataset.from_frames(pl.DataFrame({"user_id": ["u", "u"], "item_id": ["a", "b"]}))
+        shop = Shop.of(data, data.histories(), None)
+        events = pl.DataFrame(
+            {"user_id": "u", "item_id": ["a", "b"], "timestamp": ["2024-06-02", "2024-06-01"]}
+        )
+        moved = shop.with_events(events, {})
+        assert moved.as_of is None
+        assert moved.histories.items.tolist() == [0, 1, 1, 0]
+        assert moved.histories.ages.tolist() == [3, 2, 1, 0]
+
     def test_naive_times_are_of_the_zone_given(self, own: Recommender) -> None:
         events = events_of(["i01"]).with_columns(timestamp=pl.lit("2024-06-01 08:00:00"))
         own.update(events, time_zone="Asia/Shanghai")

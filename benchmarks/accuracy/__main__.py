@@ -30,7 +30,7 @@ from benchmarks.accuracy.answers import (
     peers,
     recommended,
 )
-from benchmarks.accuracy.chosen import CHOSEN, configurations, has_repeats, in_words
+from benchmarks.accuracy.chosen import CHOSEN
 from benchmarks.accuracy.table import FUSION, notes, referee_figures, section
 from benchmarks.accuracy.tasks import PROTOCOLS, Task, load, tasks
 from benchmarks.accuracy.variants import Renaming, with_shuffled_ties
@@ -169,13 +169,10 @@ def what_was_asked(
         "the paired difference; equal scores in random order",
         "ranking": "top 10 of all users in the table; peak memory with the data and all else held",
     }
-    repeats = has_repeats(task.train.histories())
     for each in found:
         for row, peer in PEERS_WITH_SETTINGS.items():
             if row in rows:
-                tried = len(configurations(peer, repeats=repeats))
-                chosen = in_words(CHOSEN[each.name][peer])
-                facts[f"{peer}, {each.name}"] = f"{chosen}: best of {tried} on validation"
+                facts[f"{peer}, {each.name}"] = CHOSEN[each.name][peer]
     return facts
 
 

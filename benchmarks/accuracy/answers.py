@@ -35,6 +35,7 @@ ABLATIONS = (
     "without-graph",
     "without-text",
     "without-neighbours",
+    "without-transitions",
     "shuffled-graph",
 )
 """Fits of their own, each without a part of ours."""
@@ -83,9 +84,10 @@ def peers(task: Task, rows: Sequence[str], seed: int) -> Iterator[Answer]:
             yield _peer(task, name, lambda: baselines.own_counts(half_life), seed)
     for row, name in PEERS_WITH_SETTINGS.items():
         if row in rows:
-            yield _peer(task, name, partial(fitted, name, histories, CHOSEN[task.name][name]), seed)
+            settings = CHOSEN[task.name][name].settings
+            yield _peer(task, name, partial(fitted, name, histories, settings), seed)
     if "ease" in rows and task.protocol.ordered:
-        recent = {**CHOSEN[task.name]["EASE"], "recent": True}
+        recent = {**CHOSEN[task.name]["EASE"].settings, "recent": True}
         yield _peer(task, "EASE, recent history", partial(fitted, "EASE", histories, recent), seed)
 
 
@@ -166,7 +168,7 @@ def ablations(
         if row == "shuffled-graph":
             name = "fusion, knowledge graph shuffled"
             found[row] = name, partial(with_shuffled_graph, train), config
-        elif part == "neighbours" and config.neighbours is not None:
+        elif whole.get(part) is not None:
             lacking = RecommenderConfig.from_mapping({**whole, part: None})
             found[row] = f"fusion without {part}", lambda: train, lacking
         elif part in whole["towers"] and whole["towers"][part] is not None:

@@ -17,8 +17,8 @@ EPOCH: Final = datetime.fromtimestamp(0, UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 MICROSECONDS_PER_DAY: Final = timedelta(days=1) // MICROSECOND
 MOST_LATER: Final = 16_384
-"""Later events held beside the settled ones. Taking an event in copies the later ones, settling
-copies all: at this number both cost some ten microseconds an event in a shop of a million."""
+"""Later events held beside the settled ones, until all are settled anew: a fifth of a second for
+1.5 million events, or some ten microseconds for each event that was taken in."""
 
 MarkArray = npt.NDArray[np.uint64]
 

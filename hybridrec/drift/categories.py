@@ -119,7 +119,7 @@ def _coverage(links: csr_array, met: DoubleArray) -> float:
 def _shares(links: csr_array, met: DoubleArray) -> DoubleArray:
     """The share of the events in each category, ``(n_categories,)``."""
     counts = np.asarray(met @ links, dtype=np.float64).ravel()
-    return counts / max(counts.sum(), 1e-12)
+    return np.asarray(counts / max(counts.sum(), 1e-12))
 
 
 def _too_little(found: Categories, met: DoubleArray, settings: CategoriesConfig) -> bool:
@@ -193,7 +193,7 @@ def _categories(
     shape = (graph.n_items, used.size)
     links = csr_array((np.ones(items.size), (items, columns)), shape=shape)
     links.sum_duplicates()
-    held = np.asarray(links.sum(axis=1)).ravel()
+    held: DoubleArray = np.asarray(links.sum(axis=1)).ravel()
     links.data = links.data / np.repeat(held, np.diff(links.indptr))
     names = graph.entities["name"].gather(used).to_list()
     keys = graph.entities["key"].gather(used).to_list()

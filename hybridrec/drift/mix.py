@@ -164,7 +164,9 @@ def _divergences(sums: DoubleArray, since: BoolArray) -> DoubleArray:
 
 def _mix(sums: DoubleArray) -> DoubleArray:
     totals = sums.sum(axis=-1, keepdims=True)
-    return np.divide(sums, totals, out=np.zeros_like(sums), where=totals > 0)
+    shares = np.zeros(sums.shape)
+    np.divide(sums, totals, out=shares, where=totals > 0)
+    return shares
 
 
 def _between(one: DoubleArray, other: DoubleArray) -> float:
@@ -198,7 +200,9 @@ def _movements(
     counts: csr_array, present: BoolArray, before: BoolArray, categories: Categories
 ) -> pl.DataFrame:
     sides = [
-        _mix(np.asarray(counts[np.flatnonzero(side)].sum(axis=0)).ravel()[None])[0]
+        _mix(np.asarray(counts[np.flatnonzero(side)].sum(axis=0), dtype=np.float64).ravel()[None])[
+            0
+        ]
         for side in (before, present)
     ]
     frame = pl.DataFrame(

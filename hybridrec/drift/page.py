@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from hybridrec.data.quality.pictures import Bars
+from hybridrec.data.quality.pictures import MOST_STEPS, Bars
 from hybridrec.drift.mix import MixDrift
 from hybridrec.drift.wording import certainty, change_sentence, day, words
 from hybridrec.pages import Axis, percent, templates, written
@@ -21,6 +21,8 @@ MOST_CATEGORIES = 6
 """Categories whose share is drawn over time, the greatest first."""
 MOST_MOVEMENTS = 12
 """Categories that grew or shrank that are listed."""
+LAST_LABEL = 95.0
+"""Moments further to the right, in percent, have no label."""
 STEPS_NARROW = 3
 """Steps between labelled moments on small pictures."""
 
@@ -113,6 +115,11 @@ def _ticks(bars: Bars) -> list[tuple[float, str]]:
     return [(bars.y(tick), f"{tick:.12g}") for tick in bars.axis.ticks()]
 
 
+def _moments(bars: Bars, steps: int = MOST_STEPS) -> list[tuple[float, str]]:
+    """Places and names of round moments, without those whose name would be cut off."""
+    return [(place, name) for place, name in bars.moments(steps) if place <= LAST_LABEL]
+
+
 def _share_ticks(bars: Bars) -> list[tuple[float, str]]:
     return [(bars.y(tick), percent(tick)) for tick in bars.axis.ticks()]
 
@@ -125,6 +132,7 @@ def _points(change: float) -> str:
 _TEMPLATES = templates("hybridrec.drift")
 _TEMPLATES.globals |= {
     "ticks": _ticks,
+    "moments": _moments,
     "share_ticks": _share_ticks,
     "points": _points,
     "written": written,

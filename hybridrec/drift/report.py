@@ -201,7 +201,7 @@ def _with_events(shop: Shop, events: Any, config: RecommenderConfig) -> tuple[Sh
         ids = ids.cast(shop.items.stored.dtype, strict=False)
         frame = frame.with_columns(ids.alias(Columns.ITEM))
     known = shop.items.join(ids) >= 0
-    unknown = int((~known).sum())
+    unknown = frame.filter(pl.Series(~known)).unique().height  # as update counts repeats: once
     if known.any():
         told = frame.filter(pl.Series(known))
         shop = shop.with_events(told, config.event_strengths, config.value_exponent)

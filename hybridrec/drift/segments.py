@@ -104,9 +104,9 @@ def user_segments(
     size = np.bincount(labels, minlength=len(centres))
     order = np.argsort(-size, kind="stable")
     order = order[size[order] > 0]
-    number = np.full(len(centres), -1, dtype=np.int64)
-    number[order] = np.arange(order.size)
-    labels = number[labels]
+    place = np.full(len(centres), -1, dtype=np.int64)
+    place[order] = np.arange(order.size)
+    labels = place[labels]
     of_user = np.full(known.size, -1, dtype=np.int64)
     of_user[known] = labels
     users = pl.DataFrame(

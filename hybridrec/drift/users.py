@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
-from hybridrec.arrays import DoubleArray, IntArray
+from hybridrec.arrays import FloatArray, IntArray
 from hybridrec.config import RecommenderConfig
 from hybridrec.drift.categories import Categories
 from hybridrec.drift.config import ChangeConfig
@@ -63,7 +63,7 @@ def user_drift(
     occasions: Occasions,
     config: RecommenderConfig,
     settings: ChangeConfig,
-    embeddings: DoubleArray | None = None,
+    embeddings: FloatArray | None = None,
 ) -> UserDrift:
     """When the interest of each user changed, and from what to what.
 

@@ -56,10 +56,14 @@ def sources(
 ) -> Iterator[tuple[str, BoolArray]]:
     """Every source by name, and what it brings up, ``(n_users, n_items)``.
 
-    They are every scorer under every profile, what is popular now, what is popular now in the
-    categories of the history, and the user's own items.
+    They are every tower under the long and the short profile, every item-to-item matrix under the
+    short and the last, what is popular now, what is popular now in the categories of the history,
+    and the user's own items.
     """
     for name in scores.names:
+        scorer, _, profile = name.partition("/")
+        if profile == ("long" if scorer in moment.matrices else "last"):
+            continue
         yield name, _best(np.where(allowed, scores.of_all(name), -np.inf), config.per_source)
     popular = np.where(allowed, moment.popular, -np.inf)
     yield "popular", _best(popular, config.per_source)

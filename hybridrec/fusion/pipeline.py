@@ -23,6 +23,7 @@ from hybridrec.fusion.moment import Moment
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.profiles import Scorer, Scores, profile_weights
 from hybridrec.fusion.ranker import Ranker, Standardised
+from hybridrec.fusion.search import SearchAxes
 from hybridrec.fusion.signals.declaration import Asked, Scope, Signal
 from hybridrec.fusion.signals.registry import compute_signals, declared_signals
 from hybridrec.progress import track
@@ -115,6 +116,16 @@ class Fusion:
     def observe(self, moment: Moment) -> None:
         """Takes on the state of the shop as of a moment, with the towers as they are now."""
         self._moment = moment
+        self.__dict__.pop("_axes", None)
+
+    @cached_property
+    def _axes(self) -> dict[str, SearchAxes]:
+        """Of towers whose embeddings are wider than what candidates are sought in."""
+        dims = self.config.candidates.search_dims
+        if dims is None:
+            return {}
+        embeddings = {name: tower.item_embeddings for name, tower in self.towers.items()}
+        return {n: SearchAxes.of(e, dims) for n, e in embeddings.items() if e.shape[1] > dims}
 
     @property
     def moment(self) -> Moment:
@@ -271,7 +282,7 @@ class Fusion:
         if exclude == "seen":
             mask[histories.users, histories.items] = False
             own = None
-        return Scores(self.scorers, weights), own, mask
+        return Scores(self.scorers, weights, self._axes), own, mask
 
     def blocks(
         self,

@@ -178,7 +178,8 @@ def mean_weights(weights: csr_array) -> csr_array:
     """Weights turned into shares of a mean: logarithms that sum to 1 in every row not empty."""
     logs = weights.astype(np.float64)  # of weights long decayed, the inverse is no float32
     logs.data = np.log1p(logs.data)
-    totals = np.asarray(logs.sum(axis=1)).ravel()
+    rows = np.repeat(np.arange(logs.shape[0]), np.diff(logs.indptr))
+    totals = np.bincount(rows, logs.data, minlength=logs.shape[0]).astype(np.float64)
     scale = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
-    logs.data *= np.repeat(scale, np.diff(logs.indptr))  # a product would reorder the indices
+    logs.data *= scale[rows]  # a product would reorder the indices
     return logs.astype(np.float32)

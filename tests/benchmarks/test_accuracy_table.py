@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from benchmarks.accuracy import __main__ as command
-from benchmarks.accuracy import baselines, chosen
+from benchmarks.accuracy import baselines, chosen, search
 from benchmarks.accuracy.answers import ABLATIONS, Answer, ablations
 from benchmarks.accuracy.table import lead, section, written
 from benchmarks.accuracy.tasks import PROTOCOLS, Task, tasks
@@ -98,17 +98,29 @@ class TestChosen:
     def test_every_table_has_settings_of_every_peer(self) -> None:
         assert set(chosen.CHOSEN) == set(PROTOCOLS)
         for name, settings in chosen.CHOSEN.items():
-            assert set(settings) == set(chosen.GRIDS), name
+            assert set(settings) == set(chosen.PEERS), name
 
     def test_settings_are_among_those_tried(self) -> None:
-        for name, settings in chosen.CHOSEN.items():
+        for name, choices in chosen.CHOSEN.items():
             repeats = name.startswith(("complete-journey", "online-retail"))
-            for peer, own in settings.items():
-                assert own in chosen.configurations(peer, repeats=repeats), (name, peer)
+            for peer, choice in choices.items():
+                tried = search.configurations(peer, repeats=repeats)
+                assert choice.settings in tried, (name, peer)
+                assert choice.tried <= len(tried), (name, peer)
+
+    def test_the_search_measures_every_table_of_the_set(self, dataset: Dataset) -> None:
+        both = tasks(["complete-journey-all", "complete-journey-new"], dataset, validate=True)
+        found = list(search.search(both, ["item-kNN"], limit=3))
+
+        assert [table for table, _, _, _ in found] == [task.name for task in both] * 3
+        for table, peer, value, line in found:
+            assert peer == line[0] == "item-kNN"
+            assert str(line[2]).startswith(f"{value:.4f} ± ")
+            assert 0 < value < 1, table
 
     def test_repeats_are_seen(self) -> None:
-        assert chosen.has_repeats(histories([[0, 1, 0]], 2))
-        assert not chosen.has_repeats(PAIRED)
+        assert search.has_repeats(histories([[0, 1, 0]], 2))
+        assert not search.has_repeats(PAIRED)
 
 
 @pytest.fixture
@@ -161,6 +173,8 @@ class TestAblations:
         assert found["without-graph"][2].towers.graph is None
         assert found["without-graph"][2].towers.collaborative == config.towers.collaborative
         assert found["without-neighbours"][2].neighbours is None
+        assert found["without-transitions"][2].transitions is None
+        assert found["without-transitions"][2].neighbours == config.neighbours
         assert found["without-neighbours"][2].towers == config.towers
         assert found["without-graph"][1]() is dataset
         assert found["shuffled-graph"][2] == config
@@ -217,7 +231,7 @@ class TestCommand:
             assert f"\n| {row} |" in text
         for part in ("collaborative tower alone", "graph tower alone"):
             assert text.count(f"\n| {part}, ") == 2
-        assert "best of 18 on validation" in text
+        assert str(chosen.CHOSEN[names[0]]["EASE"]) in text
         assert "seed 5" in text
 
     def test_permuted_ids_come_back_as_they_were(

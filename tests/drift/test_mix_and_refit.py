@@ -34,7 +34,10 @@ def made(
         for user in random.choice(users, 15, replace=False):
             shelf = SHELVES[random.choice(4, p=mix)]
             moment = FIRST + timedelta(days=day, seconds=int(random.integers(86_400)))
-            rows += [(f"{prefix}{user}", f"{shelf}-{random.integers(5)}", moment)] * 2
+            item = f"{shelf}-{random.integers(5)}"
+            rows += [
+                (f"{prefix}{user}", item, moment + timedelta(seconds=later)) for later in (0, 1)
+            ]
     return pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
 
 
@@ -102,7 +105,7 @@ def test_what_came_since_is_measured_against_its_limits(shop: Shop) -> None:
         .alias("item_id")
     )
     strange = came.head(60).with_columns(pl.lit("Tea-77").alias("item_id"))
-    report = after(shop, pl.concat([came, strange]))
+    report = after(shop, pl.concat([came, strange, came.head(30), strange.head(30)]))
     found = {reason.cause: reason for reason in report.refit.reasons}
     total = came.height + 60
     new_item = came.filter(pl.col("item_id").str.ends_with("-5")).height
