@@ -77,6 +77,8 @@ def fit(
     with stage("knowledge graph"):
         graph = build_graph(data)
     scope = scope_of(data, config, graph, steps[0][0])
+    ranker_session = session("fusion ranker")
+    known = ranker_session.result()
     examples: dict[Exclude, list[tuple[Examples, Examples]]] = {q: [] for q in QUESTIONS}
     for before, after in steps:
         fusion = Fusion(new_towers(config, graph, text=has_text(data)), config, scope, signals)
@@ -86,13 +88,12 @@ def fit(
             training = training_data(before, graph_before, config, after)
             learn_towers(fusion.towers, training, session, moment)
             matrices = _matrices(training, config, session, moment)
-        _observe(fusion, before, training, matrices)
-        for question in QUESTIONS:
-            found = fusion.examples(training.histories, _targets(before, after), question)
-            examples[question].append(found)
+        if known is None:
+            _observe(fusion, before, training, matrices)
+            for question in QUESTIONS:
+                found = fusion.examples(training.histories, _targets(before, after), question)
+                examples[question].append(found)
     with stage("fusion ranker"):
-        ranker_session = session("fusion ranker")
-        known = ranker_session.result()
         if known is None:
             for question, parts in examples.items():
                 learnt, held_out = (Examples.joined(each) for each in zip(*parts, strict=True))

@@ -172,7 +172,8 @@ def what_was_asked(
     for each in found:
         for row, peer in PEERS_WITH_SETTINGS.items():
             if row in rows:
-                facts[f"{peer}, {each.name}"] = CHOSEN[each.name][peer]
+                settings = CHOSEN.get(each.name, {}).get(peer)
+                facts[f"{peer}, {each.name}"] = settings or "left out: no settings searched yet"
     return facts
 
 

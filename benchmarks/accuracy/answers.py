@@ -82,12 +82,13 @@ def peers(task: Task, rows: Sequence[str], seed: int) -> Iterator[Answer]:
             half_life = baselines.HALF_LIFE_DAYS
             name = f"own counts, half-life {half_life:.0f} days"
             yield _peer(task, name, lambda: baselines.own_counts(half_life), seed)
+    chosen = CHOSEN.get(task.name, {})
     for row, name in PEERS_WITH_SETTINGS.items():
-        if row in rows:
-            settings = CHOSEN[task.name][name].settings
+        if row in rows and name in chosen:
+            settings = chosen[name].settings
             yield _peer(task, name, partial(fitted, name, histories, settings), seed)
-    if "ease" in rows and task.protocol.ordered:
-        recent = {**CHOSEN[task.name]["EASE"].settings, "recent": True}
+    if "ease" in rows and task.protocol.ordered and "EASE" in chosen:
+        recent = {**chosen["EASE"].settings, "recent": True}
         yield _peer(task, "EASE, recent history", partial(fitted, "EASE", histories, recent), seed)
 
 
@@ -163,7 +164,7 @@ def ablations(
     """
     found: dict[str, tuple[str, Callable[[], Dataset], RecommenderConfig]] = {}
     whole = config.model_dump()
-    for row in rows:
+    for row in (row for row in rows if row in ABLATIONS):
         part = row.removeprefix("without-")
         if row == "shuffled-graph":
             name = "fusion, knowledge graph shuffled"

@@ -58,5 +58,16 @@ def _als(factors: int, alpha: float, regularization: float, **rows: str) -> Sett
     return {**known, "iterations": 12, **rows}
 
 
-CHOSEN: dict[str, dict[str, Chosen]] = {}
+CHOSEN: dict[str, dict[str, Chosen]] = {
+    "amazon-beauty-70-30": {
+        "item-kNN": Chosen({"weighting": "tfidf", "neighbours": 500}, 9),
+        "EASE": Chosen({"regularization": 200.0}, 5),
+        "implicit ALS": Chosen(_als(256, 30.0, 50.0), 18),
+    },
+    "book-crossing": {
+        "item-kNN": Chosen({"weighting": "bm25", "neighbours": 100}, 9),
+        "EASE": Chosen({"regularization": 50.0}, 5),
+        "implicit ALS": Chosen(_als(64, 30.0, 10.0), 18),
+    },
+}
 """What each peer got, by table."""
