@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,12 @@ from benchmarks import markdown
 from benchmarks.accuracy import baselines
 from benchmarks.accuracy.baselines import Rows
 from benchmarks.accuracy.chosen import PEERS, Settings, fitted, in_words
-from benchmarks.accuracy.tasks import PROTOCOLS, Task, load, tasks
+from benchmarks.accuracy.tasks import PROTOCOLS, load, tasks
 from benchmarks.machine import describe
+from hybridrec import Dataset
 from hybridrec.data import Histories
 from hybridrec.evaluation.metrics import Estimate
-from hybridrec.evaluation.protocols import dense_top
+from hybridrec.evaluation.protocols import Question, dense_top
 
 DECISIVE = "ndcg@10"
 K = 10
@@ -87,29 +88,40 @@ def drawn(settings: list[Settings], n: int | None) -> list[Settings]:
     return [settings[place] for place in sorted(places)]
 
 
+def of_users(question: Question, n: int | None) -> Question:
+    """The question asked of ``n`` of its users, drawn at random; of all when ``None``."""
+    if n is None or n >= question.users.size:
+        return question
+    rows = np.random.default_rng(baselines.SEED).choice(question.users.size, n, replace=False)
+    return question.of_users(np.sort(rows))[0]
+
+
 def search(
-    asked: Sequence[Task], peers: Sequence[str], limit: int | None = None
+    train: Dataset,
+    questions: Mapping[str, Question],
+    peers: Sequence[str],
+    limit: int | None = None,
 ) -> Iterator[tuple[str, str, float, list[object]]]:
     """Every configuration of the peers: table, peer, the decisive metric, and the line in full.
 
     Args:
-        asked: tasks that share what is learnt from.
+        train: what is learnt from.
+        questions: what is asked, by table.
         peers: names of :data:`GRIDS`.
         limit: configurations of each; all when ``None``.
     """
-    histories = asked[0].train.histories()
+    histories = train.histories()
     repeats = has_repeats(histories)
     for peer in peers:
         for settings in drawn(configurations(peer, repeats=repeats), limit):
             started = time.perf_counter()
             scores = fitted(peer, histories, settings)
             seconds = round(time.perf_counter() - started, 1)
-            for task in asked:
-                top = dense_top(task.question, scores, K, baselines.SEED)
-                estimate = Estimate.of(task.question.score(top, DECISIVE))
+            for name, question in questions.items():
+                top = dense_top(question, scores, K, baselines.SEED)
+                estimate = Estimate.of(question.score(top, DECISIVE))
                 written = f"{estimate.value:.4f} ± {estimate.standard_error:.4f}"
-                line: list[object] = [peer, in_words(settings), written, seconds]
-                yield task.name, peer, estimate.value, line
+                yield name, peer, estimate.value, [peer, in_words(settings), written, seconds]
 
 
 def main() -> None:
@@ -119,15 +131,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of the sets; else HYBRIDREC_DATA")
     parser.add_argument("--peer", choices=PEERS, nargs="+", default=list(PEERS))
     parser.add_argument("--limit", type=int, help="configurations of each peer, at random")
+    parser.add_argument("--users", type=int, help="users to measure on, at random")
     arguments = parser.parse_args()
     asked = tasks(arguments.dataset, load(arguments.dataset, arguments.data), validate=True)
+    questions = {task.name: of_users(task.question, arguments.users) for task in asked}
     found: dict[str, list[tuple[int, float, list[object]]]] = {task.name: [] for task in asked}
-    for table, peer, value, line in search(asked, arguments.peer, arguments.limit):
+    for table, peer, value, line in search(
+        asked[0].train, questions, arguments.peer, arguments.limit
+    ):
         print(table, *line, sep=" | ", flush=True)
         found[table].append((arguments.peer.index(peer), -value, line))
-    for task in asked:
-        print(f"\n### {task.name}, validation ({task.question.users.size:,} users)\n")
-        lines = [line for _, _, line in sorted(found[task.name], key=lambda one: one[:2])]
+    for name, question in questions.items():
+        print(f"\n### {name}, validation ({question.users.size:,} users)\n")
+        lines = [line for _, _, line in sorted(found[name], key=lambda one: one[:2])]
         print(markdown.table(["peer", "settings", DECISIVE, "fit s"], lines))
     print(f"\n- {describe(baselines.SEED)}")
 

@@ -223,11 +223,12 @@ class Fusion:
             name: tower.embed_items(catalogue, graph, entities)
             for name, tower in self.towers.items()
         }
-        for name, embeddings in embedded.items():
-            self.towers[name].extend(embeddings)
         affinity = Affinity.of(graph).only(self.scope.relations)
         known = pl.concat([self.moment.catalogue, catalogue], how="diagonal_relaxed")
-        self.observe(self.moment.extended(catalogue, known, affinity))
+        moment = self.moment.extended(catalogue, known, affinity)
+        for name, embeddings in embedded.items():
+            self.towers[name].extend(embeddings)
+        self.observe(moment)
 
     def item_similarity(self, item: int) -> FloatArray:
         """Mean cosine over the towers between one item and every item, ``(n_items,)``."""

@@ -110,8 +110,10 @@ class TestChosen:
 
     def test_the_search_measures_every_table_of_the_set(self, dataset: Dataset) -> None:
         both = tasks(["complete-journey-all", "complete-journey-new"], dataset, validate=True)
-        found = list(search.search(both, ["item-kNN"], limit=3))
+        questions = {task.name: search.of_users(task.question, 20) for task in both}
+        found = list(search.search(both[0].train, questions, ["item-kNN"], limit=3))
 
+        assert [question.users.size for question in questions.values()] == [20, 20]
         assert [table for table, _, _, _ in found] == [task.name for task in both] * 3
         for table, peer, value, line in found:
             assert peer == line[0] == "item-kNN"
