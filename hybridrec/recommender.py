@@ -271,8 +271,8 @@ class Recommender:
         """Takes new events in: the touched users fold in again, new users become known.
 
         Events known already (same user, item, ``timestamp``, ``event`` and ``value``) count once,
-        so that the same table may come twice. Older events find their place. On an error nothing
-        is taken in.
+        so that the same table may come twice. Older events find their place. What is popular is
+        counted anew for every day that the shop's moment moves on. On an error nothing is taken in.
 
         Args:
             events: a dataframe with the columns of the events.
@@ -285,13 +285,15 @@ class Recommender:
             UnknownItemError: events on items the catalogue lacks.
         """
         config = self.config
-        self._shop = self._fitted_shop.with_events(
+        shop = self._fitted_shop.with_events(
             events,
             config.event_strengths,
             config.value_exponent,
             as_of=as_of,
             time_zone=time_zone,
         )
+        self._fitted_fusion.follow(shop.as_of, lambda: shop.histories)
+        self._shop = shop
         return self
 
     def evaluate(

@@ -127,6 +127,23 @@ class TestOrder:
         assert own.shop.as_of == LATER + timedelta(days=3)
         assert own.shop.histories.ages.min() == pytest.approx(3)
 
+    def test_what_is_popular_follows_once_a_day_has_passed(self, own: Recommender) -> None:
+        def recent(item: str) -> float:
+            return float(own.fusion.moment.statistics["recent"][own.items.index(item)])
+
+        assert own.shop.as_of is not None
+        before = recent("i07")
+        soon = own.shop.as_of + timedelta(hours=3)
+        crowd = [events_of(["i07"], f"new{n}", soon) for n in range(30)]
+        own.update(pl.concat(crowd))
+        assert recent("i07") == before
+
+        own.update(events_of(["i01"], moment=soon + timedelta(days=1)))
+
+        assert np.expm1(recent("i07")) >= 30
+        assert own.fusion.moment.as_of == own.shop.as_of
+        assert own.recommend("u00", k=3)
+
     def test_no_events_change_nothing_but_the_moment(self, own: Recommender) -> None:
         nothing = events_of([])
         before = lists(own)

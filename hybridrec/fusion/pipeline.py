@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
@@ -25,12 +26,14 @@ from hybridrec.fusion.profiles import Scorer, Scores, profile_weights
 from hybridrec.fusion.ranker import Ranker, Standardised
 from hybridrec.fusion.search import SearchAxes
 from hybridrec.fusion.signals.declaration import Asked, Scope, Signal
+from hybridrec.fusion.signals.popularity import popularity
 from hybridrec.fusion.signals.registry import compute_signals, declared_signals
 from hybridrec.progress import track
 from hybridrec.towers.base import Tower
 from kg import KnowledgeGraph
 
 QUESTIONS: Final[tuple[Exclude, ...]] = ("none", "seen")
+A_DAY: Final = timedelta(days=1)
 FEWEST_HELD_OUT: Final = 50
 """Fewer users tell nothing of when to stop, and are learnt from instead."""
 BLOCK_SCORES = 6_000_000
@@ -132,6 +135,19 @@ class Fusion:
         """The shop as of the moment observed."""
         assert self._moment is not None
         return self._moment
+
+    def follow(self, as_of: datetime | None, histories: Callable[[], Histories]) -> None:
+        """Takes on what is popular, once the shop's moment has moved on by a day.
+
+        Args:
+            as_of: the moment now; where there are no times, what was popular at the fit stays so.
+            histories: all users' up to it; asked for only if they are needed.
+        """
+        moment = self.moment
+        if as_of is None or moment.as_of is None or as_of - moment.as_of < A_DAY:
+            return
+        counted = popularity(histories(), seasonal=self.scope.seasonal)
+        self._moment = replace(moment, statistics=counted, as_of=as_of)
 
     @property
     def scorers(self) -> dict[str, Scorer]:
