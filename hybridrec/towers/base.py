@@ -176,10 +176,10 @@ class HistoryMeanTower(Tower):
 
 def mean_weights(weights: csr_array) -> csr_array:
     """Weights turned into shares of a mean: logarithms that sum to 1 in every row not empty."""
-    logs = weights.astype(np.float64)  # of weights long decayed, the inverse is no float32
-    logs.data = np.log1p(logs.data)
-    rows = np.repeat(np.arange(logs.shape[0]), np.diff(logs.indptr))
-    totals = np.bincount(rows, logs.data, minlength=logs.shape[0]).astype(np.float64)
+    rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+    logs = np.log1p(weights.data.astype(np.float64))  # the inverse of long decayed is no float32
+    totals = np.bincount(rows, logs, minlength=weights.shape[0]).astype(np.float64)
     scale = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
-    logs.data *= scale[rows]  # a product would reorder the indices
-    return logs.astype(np.float32)
+    shares = (logs * scale[rows]).astype(np.float32)
+    # built anew once: a product would reorder the indices, and copies cost a visitor more
+    return csr_array((shares, weights.indices, weights.indptr), shape=weights.shape)
