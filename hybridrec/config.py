@@ -67,6 +67,8 @@ class TransitionsConfig(Settings):
 
     steps: int = Field(3, ge=1)
     """How many events later an item still counts as following another."""
+    followers: int = Field(200, ge=1)
+    """How many followers are kept of each item."""
 
 
 class CandidatesConfig(Settings):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from hybridrec.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
+    from threadpoolctl import ThreadpoolController
 
 
 def resolve_device(name: str) -> torch.device:
@@ -39,8 +41,14 @@ def resolve_device(name: str) -> torch.device:
 
 
 def single_threaded_blas() -> AbstractContextManager[object]:
-    """One BLAS thread, for libraries such as implicit that bring threads of their own."""
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    """One BLAS thread, for what brings threads of its own: torch, implicit."""
+    limits: AbstractContextManager[object] = _thread_pools().limit(limits=1, user_api="blas")
     return limits
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """The libraries with threads, sought once: that takes milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

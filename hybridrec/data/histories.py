@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -84,15 +85,21 @@ class Histories:
             values = values * np.exp2(-self.ages / half_life)
         if half_life_events is not None:
             values = values * np.exp2(-steps_before_last(self.indptr) / half_life_events)
-        users, items = self.users, self.items
         if since is not None:
-            recent = self.ages <= since
-            values, users, items = values[recent], users[recent], items[recent]
-        matrix = csr_array((values, (users, items)), shape=(self.n_users, self.n_items))
-        matrix.sum_duplicates()
-        matrix.data = np.minimum(matrix.data, np.finfo(np.float32).max).astype(np.float32)
-        matrix.eliminate_zeros()
-        return matrix
+            values = np.where(self.ages <= since, values, 0.0)
+        met, of_event = self.met
+        added = np.bincount(of_event, values, met.size)
+        added = np.minimum(added, np.finfo(np.float32).max).astype(np.float32)
+        kept = added != 0
+        users, items = np.divmod(met[kept], max(self.n_items, 1))
+        indptr = np.searchsorted(users, np.arange(self.n_users + 1))
+        return csr_array((added[kept], items, indptr), shape=(self.n_users, self.n_items))
+
+    @cached_property
+    def met(self) -> tuple[IntArray, IntArray]:
+        """Who met what: ``user · n_items + item``, ascending, and which of these each event is."""
+        met, of_event = np.unique(self.users * self.n_items + self.items, return_inverse=True)
+        return met, of_event
 
 
 def steps_before_last(indptr: IntArray) -> DoubleArray:

@@ -15,6 +15,7 @@ from hybridrec.arrays import IntArray
 from hybridrec.errors import DataError
 
 _NATIVE = (pl.String, pl.Int64, pl.UInt64)
+FEW = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,11 @@ class IdMap:
 
     def ids_of(self, rows: Sequence[int] | IntArray) -> list[Hashable]:
         """The shop's own ids of these rows."""
-        stored = self.stored.gather(np.asarray(rows, dtype=np.int64)).to_list()
+        places = np.asarray(rows, dtype=np.int64)
+        if places.size < FEW:  # polars looks up many at once, at a price
+            stored = [self.stored[row] for row in places.tolist()]
+        else:
+            stored = self.stored.gather(places).to_list()
         if self.codec.name in ("int", "str"):
             return stored
         return [self.codec.decode(value) for value in stored]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack
 
-from hybridrec.arrays import FloatArray
+from hybridrec.arrays import FloatArray, IntArray
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.towers.base import mean_weights
 from kg import KnowledgeGraph
@@ -56,23 +57,42 @@ class Affinity:
         empty = csr_array(next(iter(self.links.values())).shape if self.links else (0, 0))
         return Affinity({name: self.links.get(name, empty) for name in relations})
 
-    def shares(self, relation: str, weights: csr_array, pairs: Pairs) -> FloatArray:
-        """The share of each history that an item has in common, ``(n_pairs,)``, 0 to 1.
+    @cached_property
+    def _joined(self) -> tuple[csr_array, IntArray]:
+        """All relations side by side ``(n_items, n_entities)``, and the relation of each link."""
+        relations = [csr_array(links) for links in self.links.values()]
+        joined = csr_array(hstack(relations, format="csr"))
+        joined.sort_indices()
+        ends = np.cumsum([links.shape[1] for links in relations])
+        return joined, np.searchsorted(ends, joined.indices, side="right")
+
+    def shares(self, weights: csr_array, pairs: Pairs, profiles: int = 1) -> FloatArray:
+        """The share of each history that an item has in common with it, by relation, 0 to 1.
 
         Args:
-            relation: which relation.
-            weights: the weighted histories of the users, ``(n_users, n_items)``.
+            weights: weighted histories, profile by profile, ``(n_profiles · n_users, n_items)``.
             pairs: the users' candidates.
+            profiles: how many there are.
+
+        Returns:
+            ``(n_relations, n_profiles, n_pairs)``.
         """
-        links = self.links[relation]
-        if links.nnz == 0:
-            return np.zeros(len(pairs), dtype=np.float32)
-        profile = np.asarray((mean_weights(weights) @ links).todense())
-        wanted = links[pairs.items]
-        held = np.diff(wanted.indptr)
-        shared = wanted.data * profile[np.repeat(pairs.users, held), wanted.indices]
-        pair = np.repeat(np.arange(len(pairs)), held)
-        return np.bincount(pair, shared, minlength=len(pairs)).astype(np.float32)
+        shares = np.zeros((len(pairs) * len(self.links), profiles), dtype=np.float32)
+        if len(pairs) and any(links.nnz for links in self.links.values()):
+            joined, relations = self._joined
+            mix = (mean_weights(weights) @ joined).toarray()
+            of_user = np.ascontiguousarray(mix.reshape(profiles, -1, mix.shape[1]).swapaxes(0, 1))
+            held = np.diff(joined.indptr)[pairs.items]
+            ends = np.cumsum(held)
+            links = np.arange(ends[-1]) + np.repeat(joined.indptr[pairs.items] - ends + held, held)
+            pair = np.repeat(np.arange(len(pairs)), held)
+            common = of_user[pairs.users[pair], :, joined.indices[links]]
+            common *= joined.data[links, None]
+            place = pair * len(self.links) + relations[links]
+            first = np.flatnonzero(np.diff(place, prepend=-1))
+            if first.size:
+                shares[place[first]] = np.add.reduceat(common, first)
+        return shares.reshape(len(pairs), -1, profiles).transpose(1, 2, 0)
 
     def attribute(self, weights: csr_array, item: int) -> FloatArray:
         """What each past item has in common with one item, over all relations, ``(n_past,)``."""

@@ -60,22 +60,20 @@ def sources(
     short and the last, what is popular now, what is popular now in the categories of the history,
     and the user's own items.
     """
-    for name in scores.names:
-        scorer, _, profile = name.partition("/")
-        if profile == ("long" if scorer in moment.matrices else "last"):
-            continue
-        yield name, _best(np.where(allowed, scores.of_all(name), -np.inf), config.per_source)
+    for scorer in scores.scorers:
+        spared = "long" if scorer in moment.matrices else "last"
+        sought = [profile for profile in scores.weights if profile != spared]
+        for profile, every in zip(sought, scores.of_all(scorer, sought), strict=True):
+            within = np.where(allowed, every, -np.inf)
+            yield f"{scorer}/{profile}", _best(within, config.per_source)
     popular = np.where(allowed, moment.popular, -np.inf)
     yield "popular", _best(popular, config.per_source)
     categories = moment.categories
     if categories is not None:
         mix = mean_weights(scores.weights[CATEGORY_PROFILE]) @ categories
-        shares = np.asarray((mix @ categories.T).todense())
-        in_category = shares * np.expm1(moment.popular)
-        yield (
-            "popular in category",
-            _best(np.where(allowed, in_category, -np.inf), config.per_source),
-        )
+        shares = np.ascontiguousarray((categories @ mix.toarray().T).T)
+        within = np.where(allowed, shares * np.expm1(moment.popular), -np.inf)
+        yield "popular in category", _best(within, config.per_source)
     if own is not None:
         rows = np.repeat(np.arange(own.shape[0]), np.diff(own.indptr))
         order = np.lexsort((-own.data, rows))

@@ -51,11 +51,12 @@ def entity_shares(weights: csr_array, links: csr_array) -> csr_array:
     """
     if links.nnz == 0:
         return csr_array((weights.shape[0], max(links.shape[1], 1)))
-    mix = csr_array(mean_weights(weights).astype(np.float64) @ links.astype(np.float64))
-    mix.sum_duplicates()
-    totals = np.asarray(mix.sum(axis=1)).ravel()  # below 1 where items have no entity
-    mix.data = mix.data / np.repeat(totals, np.diff(mix.indptr))
-    return mix
+    mix = mean_weights(weights) @ links
+    counts = np.diff(mix.indptr)
+    rows = np.repeat(np.arange(counts.size), counts)
+    # below 1 where items have no entity
+    totals = np.bincount(rows, mix.data, minlength=counts.size)
+    return csr_array((mix.data / totals[rows], mix.indices, mix.indptr), shape=mix.shape)
 
 
 def divergence(first: csr_array, second: csr_array) -> FloatArray:
@@ -101,7 +102,7 @@ def concentration(mix: csr_array) -> FloatArray:
     """
     greatest = np.log2(mix.shape[1])
     evenness = entropy(mix) / greatest if greatest > 0 else np.zeros(mix.shape[0])
-    known = np.asarray(mix.sum(axis=1)).ravel() > 0
+    known = np.diff(mix.indptr) > 0
     return np.where(known, np.clip(1.0 - evenness, 0.0, 1.0), 0.0).astype(np.float32)
 
 

@@ -36,6 +36,17 @@ class ItemToItem:
         given = self.weights[shares.indices][:, items].toarray()
         return np.asarray(given * shares.data[:, None], dtype=np.float32)
 
+    @classmethod
+    def strongest(cls, weights: csr_array, n: int) -> Self:
+        """Of what each item foretells, the ``n`` of most weight."""
+        counts = np.diff(weights.indptr)
+        rows = np.repeat(np.arange(counts.size), counts)
+        order = np.lexsort((-weights.data, rows))
+        rank = np.arange(rows.size) - np.repeat(weights.indptr[:-1], counts)
+        kept = np.sort(order[rank < n])
+        indptr = np.concatenate([[0], np.cumsum(np.minimum(counts, n))])
+        return cls(csr_array((weights.data[kept], weights.indices[kept], indptr), weights.shape))
+
     def extended(self, n: int) -> ItemToItem:
         """With ``n`` more items, which neither foretell nor are foretold."""
         known = self.weights

@@ -47,7 +47,7 @@ class Moment:
         """How dear each item is for its category; ``None`` without prices."""
         return None if self.prices is None else price_levels(self.prices, self.categories)
 
-    @property
+    @cached_property
     def categories(self) -> csr_array | None:
         """The relation that sorts items most broadly.
 

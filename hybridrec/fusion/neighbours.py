@@ -48,7 +48,8 @@ def neighbours(
     if config.shared_weight:
         shared = [_entities(affinity, histories.n_items), _terms(catalogue, text_columns)]
         rows += [csr_array(config.shared_weight * _telling(each).T) for each in shared]
-    return ItemToItem(slim(csr_array(vstack(rows)), config.neighbours, config.regularization))
+    found = slim(csr_array(vstack(rows)), config.neighbours, config.regularization)
+    return ItemToItem.strongest(found, config.neighbours)
 
 
 def _entities(affinity: Affinity, n_items: int) -> csr_array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Pairs:
         """Number of users, those without candidates included."""
         return self.indptr.size - 1
 
-    @property
+    @cached_property
     def users(self) -> IntArray:
         """The user of every pair, ``(n_pairs,)``."""
         return np.repeat(np.arange(self.n_users), self.counts)

@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray, NamedArrays
 from hybridrec.config import Exclude, RecommenderConfig
 from hybridrec.data.histories import Histories
+from hybridrec.devices import single_threaded_blas
 from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.candidates import find_candidates, sources
 from hybridrec.fusion.examples import Examples
@@ -272,11 +273,12 @@ class Fusion:
             allowed: ``(n_items,)`` the items that may be recommended; all when ``None``.
             include: an item, or several, to be candidates whatever sources and ``allowed`` say.
         """
-        scores, own, mask = self._sought(histories, exclude, allowed)
-        pairs = find_candidates(scores, self.moment, own, mask, self.config.candidates, include)
-        asked = Asked(histories, scores.weights, pairs, scores, self.moment)
         ranker = self.rankers[exclude]
-        return Candidates(asked, compute_signals(ranker.signals, asked), ranker)
+        with single_threaded_blas():  # beside torch's threads, BLAS's own halve the speed
+            scores, own, mask = self._sought(histories, exclude, allowed)
+            pairs = find_candidates(scores, self.moment, own, mask, self.config.candidates, include)
+            asked = Asked(histories, scores.weights, pairs, scores, self.moment)
+            return Candidates(asked, compute_signals(ranker.signals, asked), ranker)
 
     def sources(self, histories: Histories, exclude: Exclude) -> Iterator[tuple[str, BoolArray]]:
         """Every source of candidates by name, and what it brings up, ``(n_users, n_items)``.

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-import torch
 from scipy.sparse import csr_array
 
 from hybridrec.arrays import FloatArray, IntArray
 from hybridrec.config import ProfileConfig, RecommenderConfig
 from hybridrec.data.histories import Histories
 from hybridrec.fusion.pairs import Pairs
-from hybridrec.fusion.search import SearchAxes
+from hybridrec.fusion.search import SearchAxes, inner_products
 from hybridrec.towers.base import Tower
 
-BLOCK_NUMBERS = 4_000_000
-"""Numbers of candidates' embeddings held at a time; 16 MB."""
+LEAST = 1e-3
+"""Items of a profile that count less than this share of its weightiest are left out of it."""
 
 
 def profile_weights(histories: Histories, config: RecommenderConfig) -> dict[str, csr_array]:
@@ -37,8 +36,18 @@ def profiles(config: RecommenderConfig) -> dict[str, ProfileConfig]:
 
 def _weights(histories: Histories, profile: ProfileConfig) -> csr_array:
     if histories.timed and profile.half_life_days is not None:
-        return histories.weights(profile.half_life_days)
-    return histories.weights(half_life_events=profile.half_life_events)
+        weights = histories.weights(profile.half_life_days)
+    else:
+        weights = histories.weights(half_life_events=profile.half_life_events)
+    filled = np.flatnonzero(np.diff(weights.indptr))
+    if filled.size:
+        counted = np.log1p(weights.data, dtype=np.float64)
+        most = np.maximum.reduceat(counted, weights.indptr[filled])
+        kept = counted >= LEAST * np.repeat(most, np.diff(weights.indptr)[filled])
+        indptr = np.concatenate([[0], np.cumsum(kept)])[weights.indptr]
+        parts = (weights.data[kept], weights.indices[kept], indptr)
+        weights = csr_array(parts, shape=weights.shape)
+    return weights
 
 
 class Scorer(Protocol):
@@ -71,72 +80,75 @@ class Scores:
         weights: Mapping[str, csr_array],
         axes: Mapping[str, SearchAxes] | None = None,
     ) -> None:
+        self.scorers = scorers
         self.weights = weights
-        self._scorers = scorers
         self._axes = axes or {}
         self._vectors: dict[str, FloatArray] = {}
         self._of_all: dict[str, FloatArray] = {}
-        self._of_pairs: dict[str, FloatArray] = {}
 
     @cached_property
-    def names(self) -> tuple[str, ...]:
-        """All ``scorer/profile``."""
-        return tuple(f"{scorer}/{profile}" for scorer in self._scorers for profile in self.weights)
+    def stacked(self) -> csr_array:
+        """The weighted histories of every profile, one below the other.
 
-    def of_all(self, name: str) -> FloatArray:
-        """The scores of every item, ``(n_users, n_items)``; nearly those, where sought on axes."""
-        if name not in self._of_all:
-            scorer, _, profile = name.partition("/")
-            model = self._scorers[scorer]
-            if not isinstance(model, Tower):
-                found = model.scores(self.weights[profile])
-            elif scorer in self._axes:
-                found = self._axes[scorer].scores(self._user_vectors(name))
-            else:
-                found = np.asarray(self._user_vectors(name) @ model.item_embeddings.T)
-            self._of_all[name] = found
-        return self._of_all[name]
+        ``(n_profiles · n_users, n_items)``: what is asked of all profiles is asked at once.
+        """
+        parts = list(self.weights.values())
+        starts = np.cumsum([0] + [part.nnz for part in parts])
+        indptr = [parts[0].indptr[:1]]
+        indptr += [part.indptr[1:] + start for part, start in zip(parts, starts, strict=False)]
+        shape = (sum(part.shape[0] for part in parts), parts[0].shape[1])
+        data = np.concatenate([part.data for part in parts])
+        indices = np.concatenate([part.indices for part in parts])
+        return csr_array((data, indices, np.concatenate(indptr)), shape=shape)
 
-    def of_pairs(self, name: str, pairs: Pairs) -> FloatArray:
-        """The scores of candidates, ``(n_pairs,)``."""
-        scorer = name.partition("/")[0]
-        if scorer not in self._axes:
-            return np.asarray(self.of_all(name)[pairs.users, pairs.items])
-        if name not in self._of_pairs:
-            model = self._scorers[scorer]
+    def by_profile(self, rows: FloatArray) -> FloatArray:
+        """What was asked of :attr:`stacked`, ``(n_profiles, n_users, …)``."""
+        return rows.reshape(len(self.weights), -1, *rows.shape[1:])
+
+    def of_all(self, scorer: str, profiles: Sequence[str]) -> FloatArray:
+        """What a scorer gives every item under some profiles, ``(n_profiles, n_users, n_items)``.
+
+        Nearly that, where it is sought on axes.
+        """
+        model = self.scorers[scorer]
+        places = [list(self.weights).index(profile) for profile in profiles]
+        if not isinstance(model, Tower):
+            return self._given(scorer)[places]
+        vectors = self._user_vectors(scorer)[places]
+        if scorer in self._axes:
+            return self._axes[scorer].scores(vectors)
+        return inner_products(vectors, model.item_embeddings)
+
+    def of_pairs(self, scorer: str, pairs: Pairs) -> FloatArray:
+        """What a scorer gives candidates under every profile, ``(n_pairs, n_profiles)``."""
+        model = self.scorers[scorer]
+        if isinstance(model, Tower):
+            return _pair_products(self._user_vectors(scorer), model.item_embeddings, pairs)
+        return np.asarray(self._given(scorer)[:, pairs.users, pairs.items].T)
+
+    def _given(self, scorer: str) -> FloatArray:
+        if scorer not in self._of_all:
+            self._of_all[scorer] = self.by_profile(self.scorers[scorer].scores(self.stacked))
+        return self._of_all[scorer]
+
+    def _user_vectors(self, tower: str) -> FloatArray:
+        if tower not in self._vectors:
+            model = self.scorers[tower]
             assert isinstance(model, Tower)
-            names = [f"{scorer}/{profile}" for profile in self.weights]
-            vectors = np.stack([self._user_vectors(each) for each in names], axis=2)
-            found = _pair_products(vectors, model.item_embeddings, pairs)
-            self._of_pairs |= dict(zip(names, found.T, strict=True))
-        return self._of_pairs[name]
-
-    def _user_vectors(self, name: str) -> FloatArray:
-        if name not in self._vectors:
-            scorer, _, profile = name.partition("/")
-            model = self._scorers[scorer]
-            assert isinstance(model, Tower)
-            self._vectors[name] = model.fold_in(self.weights[profile])
-        return self._vectors[name]
+            self._vectors[tower] = self.by_profile(model.fold_in(self.stacked))
+        return self._vectors[tower]
 
 
 def _pair_products(vectors: FloatArray, embeddings: FloatArray, pairs: Pairs) -> FloatArray:
     """Inner products of users and their candidates, ``(n_pairs, n_profiles)``.
 
     Args:
-        vectors: ``(n_users, dim, n_profiles)``.
+        vectors: ``(n_profiles, n_users, dim)``.
         embeddings: ``(n_items, dim)``.
         pairs: the candidates.
     """
-    counts = pairs.counts
-    width = int(counts.max(initial=0))
-    place = np.arange(len(pairs)) - np.repeat(pairs.indptr[:-1], counts)
-    padded = np.zeros((pairs.n_users, width), dtype=np.int64)
-    padded[pairs.users, place] = pairs.items
-    every, of_user = torch.from_numpy(embeddings), torch.from_numpy(np.ascontiguousarray(vectors))
-    products = torch.zeros(pairs.n_users, width, vectors.shape[2])
-    size = max(1, BLOCK_NUMBERS // max(width * embeddings.shape[1], 1))
-    for start in range(0, pairs.n_users, size):
-        rows = torch.from_numpy(padded[start : start + size])
-        torch.bmm(every[rows], of_user[start : start + size], out=products[start : start + size])
-    return products.numpy()[pairs.users, place]
+    products = np.empty((len(pairs), vectors.shape[0]), dtype=np.float32)
+    for user in range(pairs.n_users):
+        at = pairs.of(user)
+        products[at] = embeddings[pairs.items[at]] @ vectors[:, user].T
+    return products

@@ -9,6 +9,9 @@ import numpy as np
 
 from hybridrec.arrays import FloatArray
 
+FEW = 8
+"""So few vectors are multiplied one by one: as a matrix they take several times as long."""
+
 
 @dataclass(frozen=True)
 class SearchAxes:
@@ -34,5 +37,13 @@ class SearchAxes:
         return cls(axes, np.ascontiguousarray(embeddings @ axes))
 
     def scores(self, vectors: FloatArray) -> FloatArray:
-        """What user vectors ``(n, dim)`` give every item, nearly, ``(n, n_items)``."""
-        return np.asarray((vectors @ self.axes) @ self.items.T)
+        """What user vectors ``(…, dim)`` give every item, nearly, ``(…, n_items)``."""
+        return inner_products(vectors @ self.axes, self.items)
+
+
+def inner_products(vectors: FloatArray, items: FloatArray) -> FloatArray:
+    """Of vectors ``(…, dim)`` and items ``(n_items, dim)``: ``(…, n_items)``."""
+    rows = vectors.reshape(-1, vectors.shape[-1])
+    few = len(rows) <= FEW
+    products = np.stack([items @ row for row in rows]) if few else rows @ items.T
+    return products.reshape(*vectors.shape[:-1], len(items))

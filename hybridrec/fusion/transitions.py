@@ -15,7 +15,7 @@ def transitions(histories: Histories, config: TransitionsConfig) -> ItemToItem:
 
     An item that comes ``s`` events after another, up to ``config.steps``, counts ``1 / s``. What
     follows everything tells little: counts are divided by ``(1 + √n)`` of both items, ``n`` being
-    the events of an item.
+    the events of an item. Each item keeps its ``config.followers`` of most weight.
 
     Args:
         histories: what every user did, in order.
@@ -35,4 +35,5 @@ def transitions(histories: Histories, config: TransitionsConfig) -> ItemToItem:
     follows.eliminate_zeros()
     events = np.bincount(items, minlength=histories.n_items)
     usual = diags_array((1 / (1 + np.sqrt(events))).astype(np.float32))
-    return ItemToItem(csr_array(usual @ follows @ usual, dtype=np.float32))
+    weighed = csr_array(usual @ follows @ usual, dtype=np.float32)
+    return ItemToItem.strongest(weighed, config.followers)

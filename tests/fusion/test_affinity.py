@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.pairs import Pairs
@@ -27,7 +27,11 @@ A, C = LOGS / LOGS.sum()
 def shares_of_all(affinity: Affinity, relation: str, weights: csr_array) -> np.ndarray:
     """The shares of every pair, (n_users, n_items)."""
     everything = Pairs.from_mask(np.ones(weights.shape, dtype=bool))
-    return affinity.shares(relation, weights, everything).reshape(weights.shape)
+    return shares_of(affinity, relation, weights, everything).reshape(weights.shape)
+
+
+def shares_of(affinity: Affinity, relation: str, weights: csr_array, pairs: Pairs) -> np.ndarray:
+    return affinity.shares(weights, pairs)[list(affinity.links).index(relation), 0]
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +118,20 @@ def test_without_a_graph_at_the_moment_nothing_is_shared() -> None:
 def test_only_the_pairs_asked_for_are_given(affinity: Affinity) -> None:
     mask = np.array([[0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]], dtype=bool)
 
-    some = affinity.shares("tags", WEIGHTS, Pairs.from_mask(mask))
+    some = shares_of(affinity, "tags", WEIGHTS, Pairs.from_mask(mask))
 
     np.testing.assert_allclose(some, shares_of_all(affinity, "tags", WEIGHTS)[mask])
+
+
+def test_profiles_are_asked_at_once(affinity: Affinity) -> None:
+    everything = Pairs.from_mask(np.ones(WEIGHTS.shape, dtype=bool))
+    other = csr_array(WEIGHTS.toarray()[::-1])
+
+    found = affinity.shares(csr_array(vstack([WEIGHTS, other])), everything, 2)
+
+    assert found.shape == (4, 2, 12)
+    np.testing.assert_allclose(found[:, [0]], affinity.shares(WEIGHTS, everything))
+    np.testing.assert_allclose(found[:, [1]], affinity.shares(other, everything))
 
 
 def test_items_added_later_keep_what_the_others_share(affinity: Affinity) -> None:

@@ -37,9 +37,7 @@ def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
 
 def _compute(asked: Asked) -> Values:
     histories = asked.histories
-    met, of_event = np.unique(
-        histories.users * histories.n_items + histories.items, return_inverse=True
-    )
+    met, of_event = histories.met
     last = np.full(met.size, np.inf)
     first = np.zeros(met.size)
     np.minimum.at(last, of_event, histories.ages)

@@ -16,7 +16,14 @@ def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
 
 
 def _compute(asked: Asked) -> Values:
-    return {name: asked.scores.of_pairs(name, asked.pairs) for name in asked.scores.names}
+    scores = asked.scores
+    return {
+        f"{scorer}/{profile}": column
+        for scorer in scores.scorers
+        for profile, column in zip(
+            scores.weights, scores.of_pairs(scorer, asked.pairs).T, strict=True
+        )
+    }
 
 
 FAMILY = Family(_declare, _compute)

@@ -25,13 +25,14 @@ def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
 
 
 def _compute(asked: Asked) -> Values:
-    affinity = asked.moment.affinity
+    affinity, scores = asked.moment.affinity, asked.scores
+    shares = affinity.shares(scores.stacked, asked.pairs, len(scores.weights))
     return {
-        f"shared {relation}/{profile}": np.log(
-            affinity.shares(relation, weights, asked.pairs) + SHARE_FLOOR
+        f"shared {relation}/{profile}": column
+        for relation, by_profile in zip(
+            affinity.links, np.log(shares + np.float32(SHARE_FLOOR)), strict=True
         )
-        for relation in affinity.links
-        for profile, weights in asked.weights.items()
+        for profile, column in zip(scores.weights, by_profile, strict=True)
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,8 +13,10 @@ from torch import Tensor, nn
 
 from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from hybridrec.towers.graph.adjacency import Adjacency, multiply, sparse_tensor
-from hybridrec.towers.graph.encoders import Encoder
 from hybridrec.towers.graph.moments import Batch
+
+if TYPE_CHECKING:
+    from hybridrec.towers.graph.encoders import Encoder
 
 FIRST_SCALE = 10.0
 """What inner products are multiplied by at first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,11 @@ from hybridrec.towers.base import HistoryMeanTower, TrainingData
 from hybridrec.towers.graph.adjacency import Adjacency
 from hybridrec.towers.graph.collaborative_graph import CollaborativeGraph
 from hybridrec.towers.graph.config import GraphConfig
-from hybridrec.towers.graph.encoders import FAMILIES, Encoder
 from hybridrec.towers.graph.evidence import log_lifts
 from hybridrec.towers.graph.identities import keys_as_arrays, keys_from_arrays, places_of
 from hybridrec.towers.graph.model import GraphModel, without_taste
 from hybridrec.towers.graph.moments import Moment, hidden_moments, next_moments
 from hybridrec.towers.graph.new_items import messages_to
-from hybridrec.towers.graph.training import Trainer, wants_sampling
 from hybridrec.towers.graph.unmet import PREFIX, Touched, UnmetItems, shortened
 from hybridrec.towers.graph.unmet_training import (
     SHARES_TO_COME,
@@ -35,6 +33,10 @@ from hybridrec.towers.graph.unmet_training import (
     learn_unmet,
 )
 from kg import KnowledgeGraph
+
+if TYPE_CHECKING:  # torch-geometric takes seconds to import, and a saved tower needs none of it
+    from hybridrec.towers.graph.encoders import Encoder
+    from hybridrec.towers.graph.training import Trainer
 
 FASTER = 10.0
 """A handful of shares and scales for the whole graph may move faster than embeddings."""
@@ -76,6 +78,8 @@ class GraphTower(HistoryMeanTower):
             NotEnoughMemoryError: a step would not fit into memory.
             DivergedError: the loss is no longer a number.
         """
+        from hybridrec.towers.graph.training import Trainer, wants_sampling
+
         session = session or FitSession("graph tower")
         histories, config = data.histories, self.config
         half_life = config.half_life_days if histories.timed else None
@@ -121,6 +125,8 @@ class GraphTower(HistoryMeanTower):
 
     def _new_encoder(self, n_relations: int, graph: CollaborativeGraph) -> Encoder:
         config = self.config
+        from hybridrec.towers.graph.encoders import FAMILIES
+
         family = FAMILIES[config.family]
         return family(n_relations, config.embedding_dim, config.layers, normalise=config.normalise)
 
@@ -318,6 +324,8 @@ class GraphTower(HistoryMeanTower):
 
     def _learned_encoder(self) -> Encoder:
         """The encoder as it was learned, on the CPU."""
+        from hybridrec.towers.graph.encoders import FAMILIES
+
         family = FAMILIES[self.config.family]
         width = self._learned["embedding"].shape[1]
         layers = self._learned["layer_logits"].size - 1
