@@ -5,10 +5,10 @@
 
 Rows: popularity, own counts, item-kNN and ALS of implicit, EASE, each part of the fusion alone,
 the fusion; ``--ablations`` adds the fusion without each part and with a shuffled knowledge graph,
-a fit each. The recommendations are the fusion's for every user asked for; the line of JSON before
-the tables is what the referee ``score.py`` should say of them. Two tables of one set (``-all`` and
-``-new``) share a fit when asked for together. ``--validate`` moves everything one step back, to
-tune without opening the test.
+fits that take over from the whole's what they share with it. The recommendations are the fusion's
+for every user asked for; the line of JSON before the tables is what the referee ``score.py`` should
+say of them. Two tables of one set (``-all`` and ``-new``) share a fit when asked for together.
+``--validate`` moves everything one step back, to tune without opening the test.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from benchmarks.accuracy.answers import (
     ABLATIONS,
@@ -29,6 +30,7 @@ from benchmarks.accuracy.answers import (
     parts_alone,
     peers,
     recommended,
+    take_over,
 )
 from benchmarks.accuracy.chosen import CHOSEN
 from benchmarks.accuracy.table import FUSION, notes, referee_figures, section
@@ -52,7 +54,10 @@ def main(command: Sequence[str] | None = None) -> None:
         parser.error("--save-recommendations writes the fusion's: add it to --rows")
     show_progress("lines")
     try:
-        text = measured(arguments, rows)
+        with TemporaryDirectory() as aside:
+            if arguments.checkpoints is None and any(row in ABLATIONS for row in rows):
+                arguments.checkpoints = Path(aside)
+            text = measured(arguments, rows)
     except HybridrecError as error:
         parser.error(str(error))
     print(text)
@@ -118,7 +123,11 @@ def measured(arguments: argparse.Namespace, rows: Sequence[str]) -> str:
                 print(json.dumps(referee_figures(task, answer)), flush=True)
         del recommender
     for row, (model, without, lacking) in ablations(rows, found[0].train, config).items():
-        recommender, seconds = fit(without(), lacking, kept(arguments.checkpoints, row))
+        changed, own = without(), kept(arguments.checkpoints, row)
+        whole = kept(arguments.checkpoints, FUSION)
+        if own is not None and whole is not None:
+            take_over(row, whole, own, changed, lacking)
+        recommender, seconds = fit(changed, lacking, own)
         for task in found:
             answers[task.name].append(recommended(task, recommender, model, seconds)[0])
         del recommender
@@ -167,6 +176,8 @@ def what_was_asked(
         "learnt from": task.train,
         "±": "standard error over users; lead: how far the fusion is ahead, in standard errors of "
         "the paired difference; equal scores in random order",
+        "fusion without a part": "a fit that takes over from the whole's what learns the same "
+        "without the part; its seconds are those of the rest",
         "ranking": "top 10 of all users in the table; peak memory with the data and all else held",
     }
     for each in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from hybridrec import Dataset, Recommender, RecommenderConfig
 from hybridrec.arrays import IntArray
 from hybridrec.evaluation.metrics import Estimate
 from hybridrec.evaluation.protocols import dense_top, scorers_alone
+from hybridrec.learning.checkpoints import Checkpoints
+from hybridrec.training import fingerprint
 
 K = 10
 T = TypeVar("T")
@@ -39,6 +42,15 @@ ABLATIONS = (
     "shuffled-graph",
 )
 """Fits of their own, each without a part of ours."""
+UNTOUCHED = {
+    "without-collaborative": ("graph tower", "neighbours"),
+    "without-graph": ("collaborative tower", "text tower", "neighbours"),
+    "without-text": ("collaborative tower", "graph tower", "neighbours"),
+    "without-neighbours": ("collaborative tower", "graph tower", "text tower"),
+    "without-transitions": ("collaborative tower", "graph tower", "text tower", "neighbours"),
+    "shuffled-graph": ("collaborative tower",),
+}
+"""What learns the same without a part as beside it, and is taken over from the fit of the whole."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,23 @@ def fit(
     """A recommender fitted on the data, and the seconds it took."""
     reset_peak_memory()
     return timed(lambda: Recommender(config).fit(data, checkpoints=checkpoints))
+
+
+def take_over(row: str, whole: Path, kept: Path, data: Dataset, config: RecommenderConfig) -> None:
+    """Gives the fit of an ablation what it shares with that of the whole.
+
+    Args:
+        row: which ablation.
+        whole: checkpoints of the whole's finished fit.
+        kept: where those of the ablation go.
+        data: what it learns from.
+        config: its settings.
+    """
+    own = Checkpoints.open(kept, fingerprint(data, config))
+    for file in sorted(whole.glob("*.safetensors")):
+        model = file.stem.replace("-", " ")
+        if model.startswith(UNTOUCHED[row]) and not (own.directory / file.name).exists():
+            shutil.copyfile(file, own.directory / file.name)
 
 
 def recommended(
