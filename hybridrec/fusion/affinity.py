@@ -14,6 +14,9 @@ from hybridrec.fusion.pairs import Pairs
 from hybridrec.towers.base import mean_weights
 from kg import KnowledgeGraph
 
+COVERED = 0.01
+"""Share of the items that must have a relation for it to count."""
+
 
 @dataclass(frozen=True)
 class Affinity:
@@ -28,29 +31,46 @@ class Affinity:
 
     @classmethod
     def of(cls, graph: KnowledgeGraph | None) -> Affinity:
-        """The relations from items to other entities; hierarchies give their next level too."""
+        """The relations between items and other entities that say what items share.
+
+        Those that point at items go by their name and ``(inverse)``. Relations of entities that
+        lead each to one other, as categories do to their parents, give the items the next level
+        too. Relations that fewer than one item in a hundred has, or by which no two items share
+        anything, are none.
+        """
         if graph is None:
             return cls({})
         edges, kinds = graph.edge_index()
         row_of = np.full(graph.n_entities, -1, dtype=np.int64)
         row_of[graph.item_entities] = np.arange(graph.n_items)
-        links: dict[str, csr_array] = {}
-        of_type: dict[str, csr_array] = {}
+        found: dict[str, list[tuple[IntArray, IntArray]]] = {}
+        of_type: dict[str, list[tuple[IntArray, IntArray]]] = {}
         for kind, relation in enumerate(graph.relations):
             heads, tails = edges[:, kinds == kind]
-            ones = np.ones(heads.size, dtype=np.float32)
             if relation.head_type == "item" and relation.tail_type != "item":
-                shape = (graph.n_items, graph.n_entities)
-                links[relation.name] = csr_array((ones, (row_of[heads], tails)), shape=shape)
-                of_type[relation.tail_type] = links[relation.name]
+                name, ends, pairs = relation.name, relation.tail_type, (row_of[heads], tails)
+            elif relation.tail_type == "item" and relation.head_type != "item":
+                name, ends = f"{relation.name} (inverse)", relation.head_type
+                pairs = (row_of[tails], heads)
+            else:
+                continue
+            found.setdefault(name, []).append(pairs)
+            of_type.setdefault(ends, []).append(pairs)
+        shape = (graph.n_items, graph.n_entities)
+        links = {name: _joined(pairs, shape) for name, pairs in found.items()}
         for kind, relation in enumerate(graph.relations):
-            if relation.head_type == relation.tail_type and relation.head_type in of_type:
-                heads, tails = edges[:, kinds == kind]
+            heads, tails = edges[:, kinds == kind]
+            inner = relation.head_type == relation.tail_type and relation.head_type in of_type
+            if inner and relation.name not in links and np.bincount(heads).max(initial=0) == 1:
                 ones = np.ones(heads.size, dtype=np.float32)
-                shape = (graph.n_entities, graph.n_entities)
-                up = csr_array((ones, (heads, tails)), shape=shape)
-                links[relation.name] = csr_array(of_type[relation.head_type] @ up)
-        return cls({name: _row_shares(matrix) for name, matrix in links.items()})
+                up = csr_array((ones, (heads, tails)), shape=(graph.n_entities,) * 2)
+                links[relation.name] = csr_array(_joined(of_type[relation.head_type], shape) @ up)
+        telling: dict[str, csr_array] = {}
+        for name, matrix in links.items():
+            # what is told from both ends, as by "wrote" and "written by", counts once
+            if _tells(matrix) and not any(_same(matrix, known) for known in telling.values()):
+                telling[name] = matrix
+        return cls({name: _row_shares(matrix) for name, matrix in telling.items()})
 
     def only(self, relations: Iterable[str]) -> Affinity:
         """These relations, in this order; empty where the graph of the moment has no such edge."""
@@ -104,6 +124,24 @@ class Affinity:
             common = links[shares.indices] @ links[[item]].T
             total += np.asarray(common.todense()).ravel() * shares.data
         return total
+
+
+def _joined(pairs: list[tuple[IntArray, IntArray]], shape: tuple[int, int]) -> csr_array:
+    """Items and entities that are joined by any of some relations, 1 each."""
+    items, entities = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    joined = csr_array((np.ones(items.size, dtype=np.float32), (items, entities)), shape=shape)
+    joined.data[:] = 1
+    return joined
+
+
+def _tells(matrix: csr_array) -> bool:
+    """Whether enough items have anything, and any two the same."""
+    held = np.count_nonzero(np.diff(matrix.indptr)) >= COVERED * matrix.shape[0]
+    return bool(held and np.bincount(matrix.indices, minlength=1).max() > 1)
+
+
+def _same(one: csr_array, other: csr_array) -> bool:
+    return one.nnz == other.nnz and abs(one - other).nnz == 0
 
 
 def _row_shares(matrix: csr_array) -> csr_array:

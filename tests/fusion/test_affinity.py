@@ -144,3 +144,70 @@ def test_items_added_later_keep_what_the_others_share(affinity: Affinity) -> Non
         shares = shares_of_all(extended, name, wider)
         np.testing.assert_allclose(shares[:, :4], shares_of_all(affinity, name, WEIGHTS), rtol=1e-6)
         np.testing.assert_allclose(shares[:, 4], shares[:, 0], rtol=1e-6)  # a's twin
+
+
+def graph_of(*triples: tuple[str, str, str, str, str]) -> KnowledgeGraph:
+    """Items a to d, and triples of head, relation, tail, and the types of both ends."""
+    return KnowledgeGraph.from_catalogue(
+        CATALOGUE.select("item_id"),
+        name=None,
+        attributes=[],
+        triples=pl.DataFrame(
+            triples, schema=["head", "relation", "tail", "head_type", "tail_type"], orient="row"
+        ),
+    )
+
+
+def test_relations_of_one_name_between_other_types_stay_what_items_share() -> None:
+    found = Affinity.of(
+        graph_of(
+            ("a", "by", "x", "item", "thing"),
+            ("b", "by", "x", "item", "thing"),
+            ("x", "by", "y", "thing", "thing"),
+        )
+    )
+
+    np.testing.assert_allclose(shares_of_all(found, "by", WEIGHTS)[0], [A, A, 0, 0], rtol=1e-6)
+
+
+def test_relations_that_point_at_items_count_too() -> None:
+    found = Affinity.of(
+        graph_of(("x", "wrote", "a", "person", "item"), ("x", "wrote", "b", "person", "item"))
+    )
+
+    assert list(found.links) == ["wrote (inverse)"]
+    np.testing.assert_allclose(
+        shares_of_all(found, "wrote (inverse)", WEIGHTS)[0], [A, A, 0, 0], rtol=1e-6
+    )
+
+
+def test_what_is_told_from_both_ends_counts_once() -> None:
+    found = Affinity.of(
+        graph_of(
+            *((item, "written by", "x", "item", "person") for item in "ab"),
+            *(("x", "wrote", item, "person", "item") for item in "ab"),
+        )
+    )
+
+    assert len(found.links) == 1
+
+
+def test_relations_that_no_two_items_share_are_none() -> None:
+    found = Affinity.of(
+        graph_of(("a", "by", "x", "item", "person"), ("b", "by", "y", "item", "person"))
+    )
+
+    assert list(found.links) == []
+
+
+def test_only_relations_that_lead_to_one_entity_each_give_a_next_level() -> None:
+    brands = [
+        (item, "brand", brand, "item", "brand") for item, brand in zip("abc", "xxy", strict=True)
+    ]
+    owners = [("x", "owner", "big", "brand", "brand"), ("y", "owner", "big", "brand", "brand")]
+    rivals = [("x", "rival", "y", "brand", "brand"), ("x", "rival", "z", "brand", "brand")]
+
+    found = Affinity.of(graph_of(*brands, *owners, *rivals))
+
+    assert list(found.links) == ["brand", "owner"]
+    np.testing.assert_allclose(shares_of_all(found, "owner", WEIGHTS)[0], [1, 1, 1, 0], rtol=1e-6)
