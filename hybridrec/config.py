@@ -19,8 +19,9 @@ class ProfileConfig(Settings):
 
     half_life_days: float | None = Field(120.0, gt=0)
     """Age at which an event counts half, in days; null to count by later events instead."""
-    half_life_events: float = Field(50.0, gt=0)
-    """The same in later events of the user; used when the data have no times, too."""
+    half_life_events: float | None = Field(50.0, gt=0)
+    """The same in later events of the user; used when the data have no times, too. Null counts
+    events alike, however many came later."""
 
 
 class TowersConfig(Settings):
