@@ -66,11 +66,11 @@ def main() -> None:
 
 def batches(recommender: Recommender) -> list[tuple[str, int, float | None]]:
     """Users a second, all asked at once, ours and implicit's."""
-    n, rows = len(recommender.users), list[tuple[str, int, float | None]]()
+    users, rows = recommender.users, list[tuple[str, int, float | None]]()
     peer = implicit_recommend(recommender.shop)
     for question in QUESTIONS:
-        theirs = n / best_of(partial(peer, question))
-        ours = n / best_of(partial(recommender.recommend, k=K, exclude=question))
+        theirs = len(users) / best_of(partial(peer, question))
+        ours = len(users) / best_of(partial(recommender.recommend, users, k=K, exclude=question))
         words = "seen items left out" if question == "seen" else "repeats included"
         rows.append((f"hybridrec, {words}", round(ours), round(ours / theirs, 3)))
         rows.append((f"implicit.recommend, {words}", round(theirs), None))

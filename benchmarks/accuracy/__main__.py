@@ -107,8 +107,8 @@ def measured(arguments: argparse.Namespace, rows: Sequence[str]) -> str:
     for task in found:
         for answer in peers(task, rows, config.seed):
             answers[task.name].append(answer)
-    towers: tuple[str, ...] = ()
-    if any(row in OURS for row in rows):
+    towers: Sequence[str] = ()
+    if any(row in (*OURS, *ABLATIONS) for row in rows):
         recommender, seconds = fusion(arguments, found[0], config)
         towers = recommender.towers
         for task in found:
@@ -122,7 +122,8 @@ def measured(arguments: argparse.Namespace, rows: Sequence[str]) -> str:
                     frame.write_parquet(place(arguments.save_recommendations, task, len(found)))
                 print(json.dumps(referee_figures(task, answer)), flush=True)
         del recommender
-    for row, (model, without, lacking) in ablations(rows, found[0].train, config).items():
+    without_parts = ablations(rows, found[0].train, config, towers)
+    for row, (model, without, lacking) in without_parts.items():
         changed, own = without(), kept(arguments.checkpoints, row)
         whole = kept(arguments.checkpoints, FUSION)
         if own is not None and whole is not None:

@@ -180,16 +180,17 @@ def recommended(
 
 
 def ablations(
-    rows: Sequence[str], train: Dataset, config: RecommenderConfig
+    rows: Sequence[str], train: Dataset, config: RecommenderConfig, towers: Sequence[str]
 ) -> Mapping[str, tuple[str, Callable[[], Dataset], RecommenderConfig]]:
     """The fits without a part: by row the model's name, its data and its settings.
 
-    Rows whose part the settings leave out already are none.
+    Rows whose part the settings leave out already, or the data, are none.
 
     Args:
         rows: which of :data:`ABLATIONS`.
         train: what may be learnt from.
         config: the settings of the whole.
+        towers: those that it has.
     """
     found: dict[str, tuple[str, Callable[[], Dataset], RecommenderConfig]] = {}
     whole = config.model_dump()
@@ -201,10 +202,10 @@ def ablations(
         elif whole.get(part) is not None:
             lacking = RecommenderConfig.from_mapping({**whole, part: None})
             found[row] = f"fusion without {part}", lambda: train, lacking
-        elif part in whole["towers"] and whole["towers"][part] is not None:
-            towers = {**whole["towers"], part: None}
-            if any(towers.values()):
-                lacking = RecommenderConfig.from_mapping({**whole, "towers": towers})
+        elif part in towers:
+            others = {**whole["towers"], part: None}
+            if any(others.values()):
+                lacking = RecommenderConfig.from_mapping({**whole, "towers": others})
                 found[row] = f"fusion without the {part} tower", lambda: train, lacking
     return found
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.accuracy import __main__ as command
 from benchmarks.accuracy import baselines, chosen, search
-from benchmarks.accuracy.answers import ABLATIONS, Answer, ablations
+from benchmarks.accuracy.answers import ABLATIONS, Answer, ablations, fit, take_over
 from benchmarks.accuracy.table import lead, section, written
 from benchmarks.accuracy.tasks import PROTOCOLS, Task, tasks
 from hybridrec import Dataset, RecommenderConfig
@@ -168,9 +168,9 @@ class TestSection:
 class TestAblations:
     def test_take_one_part_out_each(self, dataset: Dataset, tmp_path: Path) -> None:
         config = _config(tmp_path)
-        found = ablations(ABLATIONS, dataset, config)
+        found = ablations(ABLATIONS, dataset, config, ["collaborative", "graph"])
 
-        # the settings have no text tower to take out
+        # the fusion has no text tower to take out
         assert list(found) == [row for row in ABLATIONS if row != "without-text"]
         assert found["without-graph"][2].towers.graph is None
         assert found["without-graph"][2].towers.collaborative == config.towers.collaborative
@@ -189,7 +189,23 @@ class TestAblations:
             update={"towers": config.towers.model_copy(update={"graph": None})}
         )
 
-        assert "without-collaborative" not in ablations(ABLATIONS, dataset, alone)
+        assert "without-collaborative" not in ablations(
+            ABLATIONS, dataset, alone, ["collaborative"]
+        )
+
+    def test_take_over_what_learns_the_same(self, dataset: Dataset, tmp_path: Path) -> None:
+        config = _config(tmp_path)
+        fit(dataset, config, tmp_path / "whole")
+        lacking = config.model_copy(update={"neighbours": None})
+
+        take_over("without-neighbours", tmp_path / "whole", tmp_path / "own", dataset, lacking)
+
+        taken = {file.stem.split("-")[0] for file in (tmp_path / "own").glob("*.safetensors")}
+        assert taken == {"collaborative", "graph"}
+        resumed, _ = fit(dataset, lacking, tmp_path / "own")
+        afresh, _ = fit(dataset, lacking)
+        users = afresh.users[:5]
+        assert resumed.recommend(users).to_dicts() == afresh.recommend(users).to_dicts()
 
 
 def _config(folder: Path) -> RecommenderConfig:
