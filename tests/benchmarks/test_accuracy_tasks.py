@@ -107,6 +107,14 @@ class TestRandomParts:
         assert ("z", "i0") in pairs(train)
         assert "z" not in set(test.events["user_id"])
 
+    @pytest.mark.parametrize("validate", [False, True])
+    def test_tell_nothing_by_their_order(self, validate: bool) -> None:
+        """Each user's last event, which the ranker learns from, is any of them."""
+        train, _ = random_parts(self.data(), validate)
+        last = train.events.group_by("user_id", maintain_order=True).agg(pl.col("item_id").last())
+
+        assert last["item_id"].n_unique() > 3
+
     def test_are_the_same_every_time(self) -> None:
         first, second = random_parts(self.data(), True)[1], random_parts(self.data(), True)[1]
 

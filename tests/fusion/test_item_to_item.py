@@ -68,3 +68,16 @@ def test_saved_weights_come_back() -> None:
     again = ItemToItem.from_arrays(matrix.arrays())
 
     np.testing.assert_array_equal(again.weights.toarray(), matrix.weights.toarray())
+
+
+@pytest.mark.parametrize("n", [1, 2, 6])
+def test_the_strongest_of_each_item_are_kept(n: int) -> None:
+    every = made().weights
+
+    kept = ItemToItem.strongest(every, n).weights.toarray()
+
+    for whole, part in zip(every.toarray(), kept, strict=True):
+        best = np.sort(whole)[::-1][:n]
+        np.testing.assert_array_equal(np.sort(part)[::-1][:n], best)
+        assert np.count_nonzero(part) == min(n, np.count_nonzero(whole))
+        np.testing.assert_array_equal(part[part > 0], whole[part > 0])

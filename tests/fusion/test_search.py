@@ -6,7 +6,7 @@ from scipy.sparse import csr_array
 
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.profiles import Scores
-from hybridrec.fusion.search import SearchAxes
+from hybridrec.fusion.search import FEW, SearchAxes, inner_products
 from hybridrec.towers.base import HistoryMeanTower
 
 USERS, ITEMS, DIM = 5, 40, 16
@@ -91,3 +91,12 @@ def test_a_user_without_candidates_among_others(
 
     expected = Embedded(embeddings).scores(weights["long"])[mask]
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("users", [1, FEW, FEW + 1, 60])
+def test_few_vectors_and_many_have_the_same_products(embeddings: np.ndarray, users: int) -> None:
+    vectors = np.random.default_rng(3).normal(size=(2, users, DIM)).astype(np.float32)
+
+    found = inner_products(vectors, embeddings)
+
+    np.testing.assert_allclose(found, vectors @ embeddings.T, atol=1e-4)

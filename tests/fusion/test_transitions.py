@@ -49,3 +49,10 @@ def test_an_item_does_not_follow_itself() -> None:
 
 def test_more_steps_than_events() -> None:
     np.testing.assert_array_equal(follows(50), follows(2))
+
+
+def test_few_followers_are_kept() -> None:
+    one = transitions(HISTORIES, TransitionsConfig(steps=2, followers=1)).weights.toarray()
+
+    assert one[0, 1] == follows(2)[0, 1] > follows(2)[0, 2]
+    assert one[0, 2] == 0
