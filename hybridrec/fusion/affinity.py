@@ -43,28 +43,27 @@ class Affinity:
         edges, kinds = graph.edge_index()
         row_of = np.full(graph.n_entities, -1, dtype=np.int64)
         row_of[graph.item_entities] = np.arange(graph.n_items)
-        found: dict[str, list[tuple[IntArray, IntArray]]] = {}
-        of_type: dict[str, list[tuple[IntArray, IntArray]]] = {}
+        shape = (graph.n_items, graph.n_entities)
+        links: dict[str, csr_array] = {}
+        of_type: dict[str, csr_array] = {}
         for kind, relation in enumerate(graph.relations):
             heads, tails = edges[:, kinds == kind]
             if relation.head_type == "item" and relation.tail_type != "item":
-                name, ends, pairs = relation.name, relation.tail_type, (row_of[heads], tails)
+                name, ends = relation.name, relation.tail_type
+                matrix = _ones(row_of[heads], tails, shape)
             elif relation.tail_type == "item" and relation.head_type != "item":
                 name, ends = f"{relation.name} (inverse)", relation.head_type
-                pairs = (row_of[tails], heads)
+                matrix = _ones(row_of[tails], heads, shape)
             else:
                 continue
-            found.setdefault(name, []).append(pairs)
-            of_type.setdefault(ends, []).append(pairs)
-        shape = (graph.n_items, graph.n_entities)
-        links = {name: _joined(pairs, shape) for name, pairs in found.items()}
+            links[name] = matrix.maximum(links.get(name, matrix))
+            of_type[ends] = matrix.maximum(of_type.get(ends, matrix))
         for kind, relation in enumerate(graph.relations):
             heads, tails = edges[:, kinds == kind]
             inner = relation.head_type == relation.tail_type and relation.head_type in of_type
             if inner and relation.name not in links and np.bincount(heads).max(initial=0) == 1:
-                ones = np.ones(heads.size, dtype=np.float32)
-                up = csr_array((ones, (heads, tails)), shape=(graph.n_entities,) * 2)
-                links[relation.name] = csr_array(_joined(of_type[relation.head_type], shape) @ up)
+                up = _ones(heads, tails, (graph.n_entities, graph.n_entities))
+                links[relation.name] = csr_array(of_type[relation.head_type] @ up)
         telling: dict[str, csr_array] = {}
         for name, matrix in links.items():
             # what is told from both ends, as by "wrote" and "written by", counts once
@@ -126,12 +125,8 @@ class Affinity:
         return total
 
 
-def _joined(pairs: list[tuple[IntArray, IntArray]], shape: tuple[int, int]) -> csr_array:
-    """Items and entities that are joined by any of some relations, 1 each."""
-    items, entities = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    joined = csr_array((np.ones(items.size, dtype=np.float32), (items, entities)), shape=shape)
-    joined.data[:] = 1
-    return joined
+def _ones(rows: IntArray, columns: IntArray, shape: tuple[int, int]) -> csr_array:
+    return csr_array((np.ones(rows.size, dtype=np.float32), (rows, columns)), shape=shape)
 
 
 def _tells(matrix: csr_array) -> bool:
