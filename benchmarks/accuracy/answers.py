@@ -196,7 +196,7 @@ def ablations(
     whole = config.model_dump()
     for row in (row for row in rows if row in ABLATIONS):
         part = row.removeprefix("without-")
-        if row == "shuffled-graph":
+        if row == "shuffled-graph" and "graph" in towers:
             name = "fusion, knowledge graph shuffled"
             found[row] = name, partial(with_shuffled_graph, train), config
         elif whole.get(part) is not None:

@@ -137,7 +137,7 @@ def last_days(data: Dataset, validate: bool) -> Parts:
 
 
 def invoices_of_last_days(data: Dataset, validate: bool) -> Parts:
-    """As :func:`last_days`; an item has the description it went by most before the test.
+    """The last 28 days, as in last_days; an item has the description it went by most before them.
 
     Args:
         data: purchases, each with its description; see :func:`purchases`.
