@@ -7,7 +7,7 @@ users.parquet            user ids in row order
 catalogue.parquet        the catalogue in row order
 ledger.json              what cleaning changed in the data before the fit
 histories.safetensors    everything every user did
-statistics.safetensors   how popular items are, and what they cost
+statistics.safetensors   how popular items are, what they cost, and their usual order
 matrices/NAME.safetensors which items foretell which
 attributes/              what users who share attributes chose; users known by these alone
 graph/                   the knowledge graph
@@ -44,6 +44,7 @@ from hybridrec.errors import ArtifactError, examples
 from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.attributes import AttributePopularity
 from hybridrec.fusion.item_to_item import ItemToItem
+from hybridrec.fusion.meetings import Meetings
 from hybridrec.fusion.moment import Moment
 from hybridrec.fusion.pipeline import Fusion
 from hybridrec.fusion.signals.declaration import Scope, Signal
@@ -53,7 +54,7 @@ from hybridrec.training import new_towers
 from kg import KnowledgeGraph
 
 FORMAT = "hybridrec"
-VERSION = 5
+VERSION = 6
 MANIFEST = "manifest.json"
 OLD = "-old"
 
@@ -147,14 +148,17 @@ def load(
     scope = Scope.from_dict(ids["scope"])
     fusion = Fusion(towers, config, scope, _own_signals(ids["signals"], signals))
     statistics = _read_arrays(directory / "statistics.safetensors")
-    prices = statistics.pop("prices", None)
+    prices, order = statistics.pop("prices", None), statistics.pop("order", None)
+    meetings = Meetings.of(shop.histories) if scope.own_moments else None
     matrices = {
         name: ItemToItem.from_arrays(_read_arrays(directory / "matrices" / f"{name}.safetensors"))
         for name in scope.scorers
         if name not in towers
     }
     affinity = Affinity.of(graph).only(scope.relations)
-    fusion.observe(Moment(catalogue, affinity, matrices, statistics, prices, as_of))
+    fusion.observe(
+        Moment(catalogue, affinity, matrices, statistics, prices, as_of, order, meetings)
+    )
     fusion.restore_rankers(_read_arrays(directory / "rankers.safetensors"))
     curves = Curves.from_polars(pl.read_parquet(directory / "curves.parquet"))
     return config, fusion, shop, curves
@@ -243,8 +247,9 @@ def _write(
     )
     _write_users(shop, directory / "attributes")
     moment = fusion.moment
-    prices = {} if moment.prices is None else {"prices": moment.prices}
-    _write_arrays(directory / "statistics.safetensors", {**moment.statistics, **prices})
+    further = {"prices": moment.prices, "order": moment.order}
+    known = {name: values for name, values in further.items() if values is not None}
+    _write_arrays(directory / "statistics.safetensors", {**moment.statistics, **known})
     for name, matrix in moment.matrices.items():
         _write_arrays(directory / "matrices" / f"{name}.safetensors", matrix.arrays())
     if shop.graph is not None:

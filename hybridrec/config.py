@@ -94,6 +94,10 @@ class RankerConfig(Settings):
     at another time."""
     moments: int = Field(3, ge=1)
     """Such moments, a horizon apart, that the ranker learns from; towers are fitted for each."""
+    folds: bool = False
+    """Where there is no horizon: the ranker learns from as many folds of each user's events, dealt
+    at random, as there are moments, in place of last events. For data whose order means nothing:
+    every event of users with several is learnt from once."""
     users: int = Field(20_000, ge=1)
     """Users drawn to learn from at each moment, of those who did anything then."""
     held_out: float = Field(0.1, ge=0, lt=1)

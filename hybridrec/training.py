@@ -23,8 +23,10 @@ from hybridrec.evaluation.validation import HeldOut
 from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.examples import Examples
 from hybridrec.fusion.item_to_item import ItemToItem
+from hybridrec.fusion.meetings import Meetings
 from hybridrec.fusion.moment import Moment
 from hybridrec.fusion.neighbours import neighbours
+from hybridrec.fusion.order import usual_order
 from hybridrec.fusion.pipeline import QUESTIONS, Fusion
 from hybridrec.fusion.prices import item_prices
 from hybridrec.fusion.profiles import profile_weights, profiles
@@ -80,10 +82,10 @@ def fit(
     ranker_session = session("fusion ranker")
     known = ranker_session.result()
     examples: dict[Exclude, list[tuple[Examples, Examples]]] = {q: [] for q in QUESTIONS}
-    for before, after in steps:
+    for back, (before, after) in zip(range(len(steps), 0, -1), steps, strict=True):
         fusion = Fusion(new_towers(config, graph, text=has_text(data)), config, scope, signals)
         graph_before = graph if before.triples is data.triples else build_graph(before)
-        moment = f"up to {_moment(before)}"
+        moment = _moment(before, config, back)
         with stage(f"towers, {moment}"):
             training = training_data(before, graph_before, config, after)
             learn_towers(fusion.towers, training, session, moment)
@@ -135,6 +137,7 @@ def scope_of(
         timed=data.as_of is not None,
         priced=item_prices(data) is not None,
         seasonal=span > timedelta(days=YEAR_DAYS + RECENT_DAYS),
+        own_moments=config.ranker.horizon_days is None and not config.ranker.folds,
     )
 
 
@@ -296,6 +299,8 @@ def _observe(
             popularity(training.histories, seasonal=scope.seasonal),
             item_prices(data) if scope.priced else None,
             data.as_of,
+            usual_order(training.histories) if "transitions" in matrices else None,
+            Meetings.of(training.histories) if scope.own_moments else None,
         )
     )
 
@@ -304,13 +309,17 @@ def moments(data: Dataset, config: RecommenderConfig) -> list[tuple[Dataset, Dat
     """The moments that the ranker and early stopping learn from, the earliest first.
 
     Returns:
-        For each the data up to it, and what came after it, up to the next.
+        For each the data up to it, and what came after it, up to the next; where events are
+        dealt into folds, all without those of one fold, and those.
     """
+    ranker = config.ranker
+    if ranker.folds and (ranker.horizon_days is None or data.as_of is None):
+        return list(data.cross_validation(ranker.moments, config.seed))
     steps = [split_for_ranker(data, config)]
-    while len(steps) < config.ranker.moments:
+    while len(steps) < ranker.moments:
         before = steps[0][0]
-        if config.ranker.horizon_days is not None and data.as_of and data.since and before.as_of:
-            past = before.as_of - timedelta(days=config.ranker.horizon_days) - data.since
+        if ranker.horizon_days is not None and data.as_of and data.since and before.as_of:
+            past = before.as_of - timedelta(days=ranker.horizon_days) - data.since
             if past < (data.as_of - data.since) * SHORTEST_PAST:
                 break
         steps.insert(0, split_for_ranker(before, config))
@@ -343,5 +352,9 @@ def has_text(data: Dataset) -> bool:
     return bool(text_parts(data.catalogue, text_columns(data.roles)).list.len().sum())
 
 
-def _moment(data: Dataset) -> str:
-    return f"{data.as_of:%Y-%m-%d}" if data.as_of else "the last event of each user"
+def _moment(data: Dataset, config: RecommenderConfig, back: int) -> str:
+    """A name of its own for each moment: users' last events lie on one day as well as on many."""
+    if data.as_of is None or config.ranker.horizon_days is None:
+        fold = f"fold {config.ranker.moments - back + 1} of {config.ranker.moments}"
+        return fold if config.ranker.folds else f"without each user's last {back}"
+    return f"up to {data.as_of:%Y-%m-%d}"

@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from hybridrec import Dataset, Recommender
@@ -111,3 +113,20 @@ def test_signals_at_any_moment_break_nothing(
     loaded = Recommender.load(model)
     assert loaded.recommend(loaded.users, k=5).to_dicts() == unharmed
     assert not list(model.parent.glob(".today-fit-*"))
+
+
+def test_moments_that_fall_on_one_day_are_kept_apart(dataset: Dataset, tmp_path: Path) -> None:
+    one_day = dataset.events.with_columns(pl.col("timestamp").max())
+    data = replace(dataset, events=one_day)
+    config = {
+        "towers": {"collaborative": {"embedding_dim": 8}, "graph": None, "text": None},
+        "neighbours": None,
+        "ranker": {"epochs": 1, "moments": 3, "horizon_days": None},
+    }
+
+    kept = Recommender.from_config(config).fit(data, checkpoints=tmp_path / "fit")
+
+    assert len(list((tmp_path / "fit").glob("collaborative-tower-*"))) == 4
+    plain = Recommender.from_config(config).fit(data)
+    users = plain.users
+    assert kept.recommend(users, k=5).to_dicts() == plain.recommend(users, k=5).to_dicts()

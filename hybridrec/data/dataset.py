@@ -376,6 +376,7 @@ class Dataset:
     # methods that are told of where their subject is
     split_by_time = splits.split_by_time
     split_leave_last_out = splits.split_leave_last_out
+    cross_validation = splits.cross_validation
     rolling_origins = splits.rolling_origins
     split_new_users = splits.split_new_users
     split_cold_items = splits.split_cold_items

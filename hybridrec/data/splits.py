@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from hybridrec.data.columns import Columns
@@ -81,6 +82,48 @@ def split_leave_last_out(data: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:
     if test.is_empty():
         raise DataError(f"n={n}: no user has more than {n} events")
     return _past(data, train), replace(data, events=test)
+
+
+def cross_validation(data: Dataset, folds: int, seed: int = 7) -> Iterator[tuple[Dataset, Dataset]]:
+    """Every event left out once: each user's events are dealt into folds at random.
+
+    For data whose order means nothing; what is learnt from holds later events than what is asked
+    for. Users with one event stay whole in every first part.
+
+    Args:
+        data: what is split.
+        folds: how many.
+        seed: deals the events.
+
+    Returns:
+        ``(train, test)`` of each fold, made as they are asked for: ``test`` holds one in
+        ``folds`` events of each user, ``train`` all others.
+
+    Raises:
+        DataError: fewer than 2 folds, or as many that one is left empty.
+
+    >>> from hybridrec import Dataset
+    >>> events = pl.DataFrame({"user_id": ["u", "v", "u"], "item_id": ["a", "a", "b"]})
+    >>> folds = Dataset.from_frames(events).cross_validation(folds=2)
+    >>> sorted(test.events.rows() for _, test in folds)
+    [[('u', 'a')], [('u', 'b')]]
+    """
+    if folds < 2:
+        raise DataError(f"folds={folds}: at least 2 are needed")
+    data.sound()
+    drawn = np.random.default_rng(seed).permutation(data.events.height)
+    dealt = data.events.select(
+        pl.col(Columns.USER), pl.lit(pl.Series(drawn)).alias("drawn")
+    ).select(
+        (pl.col("drawn").rank("ordinal") + pl.col("drawn").min()).over(Columns.USER) % folds,
+        (pl.len() > 1).over(Columns.USER).alias("several"),
+    )
+    for place in range(folds):
+        held_out = dealt.select((pl.col("drawn") == place) & pl.col("several")).to_series()
+        train, test = _parted(data, held_out)
+        if test.is_empty():
+            raise DataError(f"folds={folds}: too few events to put some of each user into each")
+        yield _past(data, train), replace(data, events=test)
 
 
 def rolling_origins(

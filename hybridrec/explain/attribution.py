@@ -9,6 +9,7 @@ import numpy as np
 
 from hybridrec.arrays import DoubleArray, FloatArray, IntArray
 from hybridrec.fusion.pipeline import Candidates, Fusion
+from hybridrec.fusion.signals.order import ORDER
 
 NEGLIGIBLE = 1e-9
 
@@ -63,6 +64,11 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
         tower, _, profile = name.partition("/")
         groups[tower] = groups.get(tower, np.zeros(places.size)) + value
         if not profile:
+            continue
+        if name == ORDER:
+            latest, known = candidates.asked.latest
+            split = splits.setdefault(tower, np.zeros((places.size, past.size)))
+            split += value[:, None] * ((past == latest[user]) & known[user])
             continue
         parts = fusion.scorers[tower].attribute(rows[profile], items).astype(np.float64)
         centred = parts[:, places] - parts.mean(axis=1, keepdims=True)

@@ -111,7 +111,7 @@ class Affinity:
             first = np.flatnonzero(np.diff(place, prepend=-1))
             if first.size:
                 shares[place[first]] = np.add.reduceat(common, first)
-        return shares.reshape(len(pairs), -1, profiles).transpose(1, 2, 0)
+        return shares.reshape(len(pairs), len(self.links), profiles).transpose(1, 2, 0)
 
     def attribute(self, weights: csr_array, item: int) -> FloatArray:
         """What each past item has in common with one item, over all relations, ``(n_past,)``."""

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from hybridrec.arrays import DoubleArray, FloatArray
 from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.item_to_item import ItemToItem
+from hybridrec.fusion.meetings import Meetings
 from hybridrec.fusion.prices import price_levels, told_prices
 
 
@@ -28,6 +29,9 @@ class Moment:
         statistics: how popular items are, ``(n_items,)`` each.
         prices: ``(n_items,)`` NaN where unknown; ``None`` without any.
         as_of: when it is; ``None`` where the data have no times.
+        order: where each item stands in the usual order, ``(n_items,)`` 0 to 1; ``None`` where
+            the order of events means nothing.
+        meetings: when each item was met; ``None`` where that is not asked.
     """
 
     catalogue: pl.DataFrame
@@ -36,6 +40,8 @@ class Moment:
     statistics: Mapping[str, FloatArray]
     prices: DoubleArray | None = None
     as_of: datetime | None = None
+    order: FloatArray | None = None
+    meetings: Meetings | None = None
 
     @cached_property
     def popular(self) -> FloatArray:
@@ -82,4 +88,8 @@ class Moment:
             prices=None
             if self.prices is None
             else np.concatenate([self.prices, told_prices(rows)]),
+            order=None if self.order is None else np.pad(self.order, (0, n), constant_values=0.5),
+            meetings=None
+            if self.meetings is None
+            else replace(self.meetings, n_items=self.meetings.n_items + n),
         )

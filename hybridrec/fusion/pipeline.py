@@ -21,6 +21,7 @@ from hybridrec.devices import single_threaded_blas
 from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.candidates import find_candidates, sources
 from hybridrec.fusion.examples import Examples
+from hybridrec.fusion.meetings import Meetings
 from hybridrec.fusion.moment import Moment
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.profiles import Scorer, Scores, profile_weights
@@ -147,8 +148,13 @@ class Fusion:
         moment = self.moment
         if as_of is None or moment.as_of is None or as_of - moment.as_of < A_DAY:
             return
-        counted = popularity(histories(), seasonal=self.scope.seasonal)
-        self._moment = replace(moment, statistics=counted, as_of=as_of)
+        known = histories()
+        self._moment = replace(
+            moment,
+            statistics=popularity(known, seasonal=self.scope.seasonal),
+            as_of=as_of,
+            meetings=None if moment.meetings is None else Meetings.of(known),
+        )
 
     @property
     def scorers(self) -> dict[str, Scorer]:

@@ -123,6 +123,14 @@ def test_only_the_pairs_asked_for_are_given(affinity: Affinity) -> None:
     np.testing.assert_allclose(some, shares_of_all(affinity, "tags", WEIGHTS)[mask])
 
 
+def test_no_pairs_are_given_nothing(affinity: Affinity) -> None:
+    none = Pairs.from_mask(np.zeros(WEIGHTS.shape, dtype=bool))
+
+    shares = affinity.shares(vstack([WEIGHTS, WEIGHTS], format="csr"), none, profiles=2)
+
+    assert shares.shape == (len(affinity.links), 2, 0)
+
+
 def test_profiles_are_asked_at_once(affinity: Affinity) -> None:
     everything = Pairs.from_mask(np.ones(WEIGHTS.shape, dtype=bool))
     other = csr_array(WEIGHTS.toarray()[::-1])

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
-from hybridrec.arrays import FloatArray, IntArray
+from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from hybridrec.data.histories import Histories
 from hybridrec.errors import DataError, examples
 from hybridrec.fusion.moment import Moment
@@ -60,6 +60,8 @@ class Scope:
         timed: whether the data have times.
         priced: whether prices are known.
         seasonal: whether the data reach back more than a year.
+        own_moments: whether each user is asked at a moment of the user's own, that of the last
+            event, and not all at that of the shop.
     """
 
     scorers: tuple[str, ...]
@@ -68,6 +70,7 @@ class Scope:
     timed: bool
     priced: bool = False
     seasonal: bool = False
+    own_moments: bool = False
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -106,6 +109,24 @@ class Asked:
     def items(self) -> IntArray:
         """The item row of every pair, ``(n_pairs,)``."""
         return self.pairs.items
+
+    @cached_property
+    def latest(self) -> tuple[IntArray, BoolArray]:
+        """The item row of each user's last event, and whether there is one, ``(n_users,)``."""
+        histories = self.histories
+        known = np.diff(histories.indptr) > 0
+        rows = np.zeros(known.size, dtype=np.int64)
+        rows[known] = histories.items[histories.indptr[1:][known] - 1]
+        return rows, known
+
+    @cached_property
+    def last_ages(self) -> DoubleArray:
+        """The age of each user's last event, ``(n_users,)``; 0 without any."""
+        histories = self.histories
+        known = np.diff(histories.indptr) > 0
+        ages = np.zeros(known.size)
+        ages[known] = histories.ages[histories.indptr[1:][known] - 1]
+        return ages
 
     def catalogue(self, column: str) -> FloatArray:
         """A column of numbers of the catalogue, for every pair, ``(n_pairs,)``; NaN where unknown.

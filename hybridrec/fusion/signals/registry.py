@@ -9,13 +9,24 @@ import numpy as np
 
 from hybridrec.arrays import FloatArray
 from hybridrec.errors import ConfigError
-from hybridrec.fusion.signals import context, own, popularity, price, scored, shared
+from hybridrec.fusion.signals import (
+    context,
+    order,
+    own,
+    popularity,
+    price,
+    scored,
+    shared,
+    visits,
+)
 from hybridrec.fusion.signals.declaration import Asked, Family, Scope, Signal
 
 FAMILIES: Final[tuple[Family, ...]] = (
     scored.FAMILY,
+    order.FAMILY,
     shared.FAMILY,
     popularity.FAMILY,
+    visits.FAMILY,
     price.FAMILY,
     own.FAMILY,
     context.FAMILY,
