@@ -27,7 +27,7 @@ from benchmarks.accuracy.table import lead, notes, written
 from benchmarks.accuracy.tasks import PROTOCOLS, Task, load, tasks
 from benchmarks.machine import describe
 from hybridrec import Recommender, RecommenderConfig
-from hybridrec.arrays import BoolArray, FloatArray, IntArray
+from hybridrec.arrays import BoolArray, FloatArray, HalfArray, IntArray
 from hybridrec.config import Exclude, RankerConfig
 from hybridrec.fusion.examples import Examples
 from hybridrec.fusion.pipeline import FEWEST_HELD_OUT, Fusion
@@ -55,7 +55,7 @@ FORMS: Mapping[str, Sequence[Mapping[str, object]]] = {
 }
 """Settings tried of each form, beside those of the config."""
 
-Scores: TypeAlias = Callable[[FloatArray], FloatArray]
+Scores: TypeAlias = Callable[[FloatArray | HalfArray], FloatArray]
 """Scores of inputs as the ranker sees them."""
 Learnt: TypeAlias = tuple[Examples, Examples]
 """What rankers learn from, and what is held out."""
@@ -202,7 +202,9 @@ def lambda_mart(
 ) -> Scores:
     """The scores of gradient-boosted trees that learn to rank (Burges, MSR-TR-2010-82)."""
     train, valid = (
-        lightgbm.Dataset(e.inputs, e.chosen.astype(np.int8), group=e.pairs.counts)
+        lightgbm.Dataset(
+            e.inputs.astype(np.float32), e.chosen.astype(np.int8), group=e.pairs.counts
+        )
         for e in (examples, telling)
     )
     parameters = {

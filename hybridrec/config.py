@@ -120,6 +120,12 @@ class RankerConfig(Settings):
     learning_rate: float = Field(0.003, gt=0)
     weight_decay: float = Field(0.01, ge=0)
 
+    @model_validator(mode="after")
+    def _several_folds(self) -> Self:
+        if self.folds and self.moments < 2:
+            raise ValueError("folds: true deals events into as many folds as moments: at least 2")
+        return self
+
 
 class RecommenderConfig(Settings):
     """A whole recommender.
@@ -134,6 +140,9 @@ class RecommenderConfig(Settings):
     exclude: Exclude = "none"
     """What ``recommend`` leaves out unless told otherwise: ``seen`` for discovery, ``none`` where
     people buy again."""
+    questions: tuple[Exclude, ...] = ("none", "seen")
+    """What ``exclude`` may be: a ranker is learnt for each. One alone takes half the time and half
+    the memory of both."""
     event_strengths: dict[str, float] = Field(default_factory=dict)
     """What an event of each kind counts; kinds not named count 1."""
     value_exponent: float = Field(0.0, ge=0)
@@ -153,3 +162,9 @@ class RecommenderConfig(Settings):
     validation: ValidationConfig = ValidationConfig()
     candidates: CandidatesConfig = CandidatesConfig()
     ranker: RankerConfig = RankerConfig()
+
+    @model_validator(mode="after")
+    def _own_question(self) -> Self:
+        if self.exclude not in self.questions:
+            raise ValueError(f"exclude: {self.exclude!r} is none of questions {self.questions}")
+        return self

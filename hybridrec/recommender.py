@@ -447,8 +447,9 @@ class Recommender:
 
     def _question(self, exclude: Exclude | None) -> Exclude:
         question = exclude or self.config.exclude
-        if question not in ("seen", "none"):
-            raise RequestError(f"exclude={exclude!r}; use 'seen' or 'none'")
+        if question not in self.config.questions:
+            asked = " or ".join(map(repr, self.config.questions))
+            raise RequestError(f"exclude={exclude!r}; use {asked}, as the settings' questions say")
         return question
 
     def _histories(

@@ -27,7 +27,7 @@ from hybridrec.fusion.meetings import Meetings
 from hybridrec.fusion.moment import Moment
 from hybridrec.fusion.neighbours import neighbours
 from hybridrec.fusion.order import usual_order
-from hybridrec.fusion.pipeline import QUESTIONS, Fusion
+from hybridrec.fusion.pipeline import Fusion
 from hybridrec.fusion.prices import item_prices
 from hybridrec.fusion.profiles import profile_weights, profiles
 from hybridrec.fusion.signals.declaration import Scope, Signal
@@ -81,7 +81,9 @@ def fit(
     scope = scope_of(data, config, graph, steps[0][0])
     ranker_session = session("fusion ranker")
     known = ranker_session.result()
-    examples: dict[Exclude, list[tuple[Examples, Examples]]] = {q: [] for q in QUESTIONS}
+    examples: dict[Exclude, list[tuple[Examples, Examples]]] = {
+        question: [] for question in config.questions
+    }
     for back, (before, after) in zip(range(len(steps), 0, -1), steps, strict=True):
         fusion = Fusion(new_towers(config, graph, text=has_text(data)), config, scope, signals)
         graph_before = graph if before.triples is data.triples else build_graph(before)
@@ -92,13 +94,15 @@ def fit(
             matrices = _matrices(training, config, session, moment)
         if known is None:
             _observe(fusion, before, training, matrices)
-            for question in QUESTIONS:
+            for question, parts in examples.items():
                 found = fusion.examples(training.histories, _targets(before, after), question)
-                examples[question].append(found)
+                parts.append(found)
     with stage("fusion ranker"):
         if known is None:
-            for question, parts in examples.items():
-                learnt, held_out = (Examples.joined(each) for each in zip(*parts, strict=True))
+            for question in config.questions:
+                # taken out, so that no example is held twice for long
+                both = zip(*examples.pop(question), strict=True)
+                learnt, held_out = (Examples.joined(each) for each in both)
                 fusion.fit(question, learnt, held_out)
             ranker_session.finish(fusion.ranker_state())
         else:

@@ -176,3 +176,17 @@ class TestDevices:
         monkeypatch.setattr("torch.cuda.device_count", lambda: count)
         with pytest.raises(ConfigError, match=f"which has {count} CUDA devices"):
             resolve_device(name)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"exclude": "seen", "questions": ["none"]}, "'seen' is none of questions"),
+        ({"ranker": {"folds": True, "moments": 1}}, "at least 2"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    settings: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=named):
+        RecommenderConfig.from_mapping(settings)

@@ -69,3 +69,17 @@ def test_without_times_each_takes_one_more_event_off_every_user() -> None:
 @pytest.mark.parametrize("wanted", [1, 2])
 def test_as_many_as_are_wanted(wanted: int) -> None:
     assert len(moments(shop(300), config(moments=wanted))) == wanted
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_folds_leave_every_event_of_those_with_several_out_once(timed: bool) -> None:
+    data = shop(50, timed=timed)
+
+    steps = moments(data, config(moments=3, folds=True, horizon_days=None))
+
+    assert len(steps) == 3
+    assert sum(after.events.height for _, after in steps) == data.events.height
+    for before, after in steps:
+        assert before.events.height + after.events.height == data.events.height
+        often = after.events.filter(pl.col("user_id") == "often").height
+        assert often in (16, 17)

@@ -309,3 +309,17 @@ class TestFit:
     def test_a_config_object_is_kept(self) -> None:
         config = RecommenderConfig(seed=11)
         assert Recommender(config).config.seed == 11
+
+
+def test_a_question_that_no_ranker_was_learnt_for_is_refused(dataset: Dataset) -> None:
+    config = {
+        "exclude": "seen",
+        "questions": ["seen"],
+        "towers": {"collaborative": {"embedding_dim": 8}, "graph": None, "text": None},
+        "ranker": {"epochs": 1, "moments": 1},
+    }
+    recommender = Recommender.from_config(config).fit(dataset)
+
+    assert len(recommender.recommend("u05", k=3)) == 3
+    with pytest.raises(RequestError, match="exclude='none'; use 'seen', as the settings'"):
+        recommender.recommend("u05", exclude="none")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hybridrec.arrays import BoolArray, FloatArray, IntArray
+from hybridrec.arrays import BoolArray, FloatArray, HalfArray, IntArray
 from hybridrec.fusion.pairs import Pairs, concatenate
 
 
@@ -17,13 +17,14 @@ class Examples:
 
     Args:
         pairs: the candidates.
-        inputs: ``(n_pairs, n_inputs)`` from :meth:`hybridrec.fusion.ranker.Ranker.standardise`.
+        inputs: ``(n_pairs, n_inputs)`` from :meth:`hybridrec.fusion.ranker.Ranker.standardise`, in
+            half precision: there are tens of millions of pairs.
         chosen: ``(n_pairs,)`` whether the user did choose the item.
         stands_for: ``(n_users,)`` how many candidates each of those not chosen stands for.
     """
 
     pairs: Pairs
-    inputs: FloatArray
+    inputs: HalfArray
     chosen: BoolArray
     stands_for: FloatArray
 
@@ -32,7 +33,8 @@ class Examples:
         """No users at all."""
         no_pairs = Pairs(np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int64))
         nothing = np.zeros(0, dtype=np.float32)
-        return cls(no_pairs, nothing.reshape(0, 0), nothing.astype(bool), nothing)
+        no_inputs = np.zeros((0, 0), dtype=np.float16)
+        return cls(no_pairs, no_inputs, nothing.astype(bool), nothing)
 
     @classmethod
     def joined(cls, parts: Sequence[Examples]) -> Examples:
@@ -49,6 +51,8 @@ class Examples:
 
     def of(self, users: BoolArray) -> Examples:
         """Those of some users, ``(n_users,)``, alone."""
+        if users.all():
+            return self
         kept = users[self.pairs.users]
         counts = self.pairs.counts[users]
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -34,7 +34,6 @@ from hybridrec.progress import track
 from hybridrec.towers.base import Tower
 from kg import KnowledgeGraph
 
-QUESTIONS: Final[tuple[Exclude, ...]] = ("none", "seen")
 A_DAY: Final = timedelta(days=1)
 FEWEST_HELD_OUT: Final = 50
 """Fewer users tell nothing of when to stop, and are learnt from instead."""
@@ -114,7 +113,7 @@ class Fusion:
                 config.ranker,
                 config.seed,
             )
-            for question in QUESTIONS
+            for question in config.questions
         }
         self._moment: Moment | None = None
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray
+from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, HalfArray, IntArray
 from hybridrec.config import RankerConfig
 from hybridrec.errors import DataError
 from hybridrec.fusion.calibration import Calibration
@@ -34,6 +34,10 @@ NOTHING_TO_LEARN: Final = (
     "the ranker has nothing to learn from: after the towers' training moment nobody chose any "
     "candidate; give more events or a longer ranker.horizon_days"
 )
+GREATEST: Final = 60_000.0
+"""Of what is kept in half precision."""
+ROWS: Final = 8_192
+"""Pairs scored at a time: what lies between the layers stays in the processor's cache."""
 CALIBRATION: Final = "calibration."
 """Before the names of the calibration's arrays."""
 
@@ -106,9 +110,10 @@ class Ranker:
         examples = examples.learnable()
         if not examples.chosen.any():
             raise DataError(NOTHING_TO_LEARN)
-        levels = examples.inputs[:, len(self.placed) :]
-        self._level = np.stack([levels.mean(axis=0), levels.std(axis=0) + 1e-6])
-        inputs = torch.from_numpy(self._scaled(examples.inputs))
+        levels = [column.astype(np.float64) for column in examples.inputs.T[len(self.placed) :]]
+        spread = [level.std() + 1e-6 for level in levels]
+        mean = [level.mean() for level in levels]
+        self._level = np.array([mean, spread], dtype=np.float32)
         random = np.random.default_rng(self.seed)
         config = self.config
         self._network = self._new_network()
@@ -120,7 +125,7 @@ class Ranker:
         stopping, best = EarlyStopping(config.patience), self._network.state_dict()
         for epoch in track(range(config.epochs), "fusion ranker", config.epochs):
             for users in np.array_split(random.permutation(examples.pairs.n_users), batches):
-                loss = self._loss(inputs, examples, users)
+                loss = self._loss(examples, users)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
@@ -161,7 +166,7 @@ class Ranker:
             return None
         return self.calibration.probabilities(pairs, scores, self.context(inputs))
 
-    def context(self, inputs: FloatArray) -> FloatArray:
+    def context(self, inputs: FloatArray | HalfArray) -> FloatArray:
         """What is the same for all candidates of a user, ``(n_pairs, n_context)``."""
         columns = np.flatnonzero(self._group_of_input == CONTEXT)
         mean, spread = self._level[:, columns - len(self.placed)]
@@ -171,13 +176,13 @@ class Ranker:
         """The mean NDCG at ``k`` of the users, among their candidates."""
         return examples.ndcg(self.score_inputs(examples.inputs), k)
 
-    def _loss(self, inputs: Tensor, examples: Examples, users: IntArray) -> Tensor:
+    def _loss(self, examples: Examples, users: IntArray) -> Tensor:
         pairs = examples.pairs
         counts = pairs.counts[users]
         rows = np.repeat(np.arange(users.size), counts)
         at = np.repeat(pairs.indptr[users] - np.cumsum(counts) + counts, counts)
         at += np.arange(at.size)
-        scores = self._network(inputs[torch.from_numpy(at)])
+        scores = self._network(torch.from_numpy(self._scaled(examples.inputs[at])))
 
         place = np.arange(at.size) - np.searchsorted(rows, rows)
         padded = scores.new_full((scores.shape[0], users.size, int(place.max()) + 1), -torch.inf)
@@ -202,7 +207,8 @@ class Ranker:
             chosen: ``(n_pairs,)`` whether the user did choose the item.
         """
         each_one = np.ones(pairs.n_users, dtype=np.float32)
-        return Examples(pairs, self.standardise(pairs, values).inputs, chosen, each_one)
+        inputs = np.clip(self.standardise(pairs, values).inputs, -GREATEST, GREATEST)
+        return Examples(pairs, inputs.astype(np.float16), chosen, each_one)
 
     def standardise(self, pairs: Pairs, values: FloatArray) -> Standardised:
         """Places of signals among each user's candidates, and levels as they are."""
@@ -217,7 +223,7 @@ class Ranker:
             spread,
         )
 
-    def _scaled(self, inputs: FloatArray) -> FloatArray:
+    def _scaled(self, inputs: FloatArray | HalfArray) -> FloatArray:
         """Inputs with levels on the scale of the training pairs."""
         scaled = inputs.astype(np.float32)
         levels = scaled[:, len(self.placed) :]
@@ -229,11 +235,14 @@ class Ranker:
         """Scores of all pairs, ``(n_pairs,)``; higher is better, comparable within a user."""
         return self.score_inputs(self.standardise(pairs, values).inputs)
 
-    def score_inputs(self, inputs: FloatArray) -> FloatArray:
+    def score_inputs(self, inputs: FloatArray | HalfArray) -> FloatArray:
         """Scores of signals that :meth:`standardise` gave, ``(n_pairs,)``."""
+        scores = np.empty(len(inputs), dtype=np.float32)
         with torch.inference_mode():
-            scores: Tensor = self._network(torch.from_numpy(self._scaled(inputs))).mean(0)
-        return scores.numpy()
+            for start in range(0, len(inputs), ROWS):
+                rows = torch.from_numpy(self._scaled(inputs[start : start + ROWS]))
+                scores[start : start + ROWS] = self._network(rows).mean(0).numpy()
+        return scores
 
     def contributions(
         self, inputs: FloatArray, baseline: FloatArray

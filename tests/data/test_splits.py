@@ -170,6 +170,43 @@ def test_leave_last_out_refuses_what_leaves_nothing(n: int) -> None:
 DAILY = [(0, 0, 0), (0, 1, 24), (1, 0, 48), (1, 2, 72), (2, 0, 96), (2, 3, 120)]
 
 
+class TestCrossValidation:
+    ROWS = [(user, item, 0) for user in range(5) for item in range(7)] + [(5, 0, 0)]
+
+    @pytest.mark.parametrize("folds", [2, 3, 7, 9])
+    def test_every_event_is_left_out_once_but_those_of_users_with_one(self, folds: int) -> None:
+        parts = list(dataset(self.ROWS).cross_validation(folds, seed=1))
+
+        left_out = pl.concat([test.events for _, test in parts])
+        assert len(parts) == folds
+        assert sorted(left_out.select("user_id", "item_id").rows()) == [
+            r[:2] for r in self.ROWS[:-1]
+        ]
+        for train, test in parts:
+            assert train.events.height + test.events.height == len(self.ROWS)
+            assert set(train.users.values) == set(range(6))
+            counts = test.events["user_id"].value_counts()["count"]
+            assert counts.is_empty() or counts.max() - counts.min() <= 1
+
+    def test_folds_are_drawn_from_the_seed(self) -> None:
+        one, same, other = (
+            [test.events.rows() for _, test in dataset(self.ROWS).cross_validation(3, seed=seed)]
+            for seed in (1, 1, 2)
+        )
+
+        assert one == same != other
+
+    @pytest.mark.parametrize(
+        ("rows", "folds", "named"),
+        [(ROWS, 1, "folds=1: at least 2"), ([(0, 0, 0), (1, 0, 0)], 2, "folds=2: no user has")],
+    )
+    def test_what_cannot_be_dealt_is_refused_at_once(
+        self, rows: list[tuple[int, int, int]], folds: int, named: str
+    ) -> None:
+        with pytest.raises(DataError, match=named):
+            dataset(rows).cross_validation(folds)
+
+
 class TestRollingOrigins:
     def test_windows_end_with_the_data_and_touch(self) -> None:
         parts = list(dataset(DAILY).rolling_origins(test_days=1, n=3))

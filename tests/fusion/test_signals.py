@@ -12,6 +12,7 @@ from hybridrec.config import RecommenderConfig
 from hybridrec.data import Histories
 from hybridrec.errors import ConfigError, DataError
 from hybridrec.fusion.affinity import Affinity
+from hybridrec.fusion.meetings import Meetings
 from hybridrec.fusion.moment import Moment
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.prices import price_levels
@@ -59,6 +60,7 @@ def asked(
     affinity: Affinity | None = None,
     prices: np.ndarray | None = None,
     catalogue: pl.DataFrame | None = None,
+    order: np.ndarray | None = None,
 ) -> Asked:
     weights = profile_weights(histories, RecommenderConfig())
     moment = Moment(
@@ -67,6 +69,8 @@ def asked(
         {},
         popularity(histories, seasonal=scope.seasonal),
         prices,
+        order=order,
+        meetings=Meetings.of(histories) if scope.own_moments else None,
     )
     return Asked(histories, weights, pairs, Scores(scorers or {}, weights), moment)
 
@@ -380,3 +384,61 @@ def test_signals_do_not_depend_on_the_other_candidates() -> None:
 
     for name, column in here.items():
         np.testing.assert_array_equal(column, everywhere[name][[0, 3, 6]], err_msg=name)
+
+
+class TestOrderSignals:
+    """Users' latest items are 1 and 0."""
+
+    PLACES = np.array([0.1, 0.3, 0.6, 0.9], dtype=np.float32)
+
+    def test_how_far_an_item_stands_after_the_latest(self) -> None:
+        scope = replace(BARE, scorers=("transitions",))
+        zeros = {"transitions": Fixed(np.zeros((6, 4)))}
+
+        found = computed(scope=scope, scorers=zeros, order=self.PLACES)
+
+        np.testing.assert_array_equal(found["order"].reshape(2, 4), np.tile(self.PLACES, (2, 1)))
+        expected = self.PLACES - np.array([[0.3], [0.1]], dtype=np.float32)
+        np.testing.assert_allclose(found["order_ahead"].reshape(2, 4), expected, atol=1e-6)
+
+    def test_without_transitions_there_is_no_order(self) -> None:
+        assert "order" not in computed()
+
+
+class TestVisitSignals:
+    """The users' last events are 5 and 3 days old."""
+
+    SCOPE = replace(BARE, own_moments=True)
+
+    def test_events_around_the_users_last(self) -> None:
+        found = computed(scope=self.SCOPE)
+
+        # item 0: 40, 20, 10, 3.1 and 3 days ago; item 1: 5; item 2: 40; item 3: never
+        expected = {
+            "then_1": [[0, 1, 0, 0], [2, 0, 0, 0]],
+            "then_7": [[3, 1, 0, 0], [3, 1, 0, 0]],
+            "then_28": [[4, 1, 0, 0], [4, 1, 0, 0]],
+            "after_28": [[2, 0, 0, 0], [0, 0, 0, 0]],
+        }
+        for name, counts in expected.items():
+            np.testing.assert_allclose(
+                np.expm1(found[name]).reshape(2, 4), counts, atol=1e-5, err_msg=name
+            )
+
+    def test_since_when_and_till_when_an_item_was_met(self) -> None:
+        found = computed(scope=self.SCOPE)
+        log = np.log1p
+
+        np.testing.assert_allclose(found["new_then"][:4], [log(35), 0, log(35), 0], atol=1e-5)
+        np.testing.assert_allclose(found["gone_then"][:4], [-log(2), 0, log(35), 0], atol=1e-5)
+
+    def test_the_rhythm_of_the_users_visits(self) -> None:
+        found = computed(scope=self.SCOPE)
+
+        np.testing.assert_allclose(np.expm1(found["last_gap"][[0, 4]]), [5, 0.1], atol=1e-5)
+        np.testing.assert_allclose(np.expm1(found["last_visit"][[0, 4]]), [1, 2], atol=1e-5)
+        np.testing.assert_allclose(np.expm1(found["active_days"][[0, 4]]), [35, 37], atol=1e-4)
+
+    def test_absent_where_all_are_asked_at_the_moment_of_the_shop(self) -> None:
+        assert "then_7" not in computed()
+        assert "then_7" not in computed(UNTIMED, scope=self.SCOPE)
