@@ -61,6 +61,10 @@ class NeighboursConfig(Settings):
     shared_weight: float = Field(2.0, ge=0)
     """What the entities and words that items share count beside a user who met them; 0 leaves
     them out."""
+    shared_rows: Literal["telling", "plain"] = "telling"
+    """``telling``: rare entities and words count more, and all that an item shares counts the same
+    together. ``plain``: each entity counts like a user who met all that it joins, so that items of
+    which much is known share more; for knowledge graphs of few, chosen facts."""
 
 
 class TransitionsConfig(Settings):

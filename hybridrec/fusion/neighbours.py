@@ -46,8 +46,11 @@ def neighbours(
     met.data = np.ones_like(met.data)
     rows = [met]
     if config.shared_weight:
-        shared = [_entities(affinity, histories.n_items), _terms(catalogue, text_columns)]
-        rows += [csr_array(config.shared_weight * _telling(each).T) for each in shared]
+        said = [_entities(affinity, histories.n_items), _terms(catalogue, text_columns)]
+        shared = [_shared_by_few(each) for each in said]
+        if config.shared_rows == "telling":
+            shared = [_telling(each) for each in shared]
+        rows += [csr_array(config.shared_weight * each.T) for each in shared]
     found = slim(csr_array(vstack(rows)), config.neighbours, config.regularization)
     return ItemToItem.strongest(found, config.neighbours)
 
@@ -79,15 +82,24 @@ def _terms(catalogue: pl.DataFrame, columns: Sequence[str]) -> csr_array:
     return csr_array((np.ones(terms.size, dtype=np.float32), (items, terms)), shape=shape)
 
 
-def _telling(held: csr_array) -> csr_array:
-    """Columns by inverse document frequency, rows of unit length; what is shared by none left out.
+def _shared_by_few(held: csr_array) -> csr_array:
+    """Without the columns that one item alone holds, or so many that they tell little.
 
     Args:
         held: ``(n_items, n)`` ones where an item holds something.
     """
-    n_items = held.shape[0]
     counts = np.bincount(held.indices, minlength=held.shape[1])
-    kept = np.flatnonzero((counts > 1) & (counts <= max(COMMON * n_items, FEW)))
-    told = csr_array(held[:, kept] @ diags_array(np.log(n_items / counts[kept])))
+    kept = np.flatnonzero((counts > 1) & (counts <= max(COMMON * held.shape[0], FEW)))
+    return csr_array(held[:, kept])
+
+
+def _telling(held: csr_array) -> csr_array:
+    """Columns by inverse document frequency, rows of unit length.
+
+    Args:
+        held: ``(n_items, n)`` ones where an item holds something that others hold too.
+    """
+    counts = np.bincount(held.indices, minlength=held.shape[1])
+    told = csr_array(held @ diags_array(np.log(held.shape[0] / counts)))
     norms = np.sqrt(np.asarray(told.multiply(told).sum(axis=1)).ravel())
     return csr_array(diags_array(1 / np.maximum(norms, 1e-9)) @ told)

@@ -28,10 +28,10 @@ HISTORIES = Histories(
 """Two users met a and c, one a (twice) and b, one e."""
 
 
-def learnt(catalogue: pl.DataFrame = CATALOGUE, **settings: float) -> ItemToItem:
+def learnt(catalogue: pl.DataFrame = CATALOGUE, **settings: float | str) -> ItemToItem:
     brands = [name for name in catalogue.columns if name == "brand"]
     graph = KnowledgeGraph.from_catalogue(catalogue, name=None, attributes=brands)
-    config = NeighboursConfig.model_validate({"regularization": 1.0} | settings)
+    config = NeighboursConfig.model_validate({"regularization": 1.0, **settings})
     return neighbours(HISTORIES, Affinity.of(graph), catalogue, ["title"], config)
 
 
@@ -43,6 +43,13 @@ def test_who_met_them_alone() -> None:
     assert weights[2, 0] > weights[1, 0] > 0
     assert not weights[3:].any()
     assert not weights[:, 3:].any()
+
+
+def test_plain_rows_count_like_users() -> None:
+    weights = learnt(shared_weight=1.0, shared_rows="plain").weights.toarray()
+
+    # two users and a brand join a and c; three users, a brand and three terms speak of a
+    np.testing.assert_allclose(weights[0, 2], (2 + 1) / (3 + 1 + 3 + 1), atol=1e-6)
 
 
 def test_items_nobody_met_are_foretold_by_what_they_share() -> None:
