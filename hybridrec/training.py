@@ -141,7 +141,9 @@ def scope_of(
         timed=data.as_of is not None,
         priced=item_prices(data) is not None,
         seasonal=span > timedelta(days=YEAR_DAYS + RECENT_DAYS),
-        own_moments=config.ranker.horizon_days is None and not config.ranker.folds,
+        own_moments=data.as_of is not None
+        and config.ranker.horizon_days is None
+        and not config.ranker.folds,
     )
 
 

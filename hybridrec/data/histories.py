@@ -95,6 +95,14 @@ class Histories:
         indptr = np.searchsorted(users, np.arange(self.n_users + 1))
         return csr_array((added[kept], items, indptr), shape=(self.n_users, self.n_items))
 
+    def followed(self, step: int) -> IntArray:
+        """The events after which the same user has at least ``step`` more, ascending.
+
+        Event ``e`` is followed by ``e + step``.
+        """
+        users = self.users
+        return np.flatnonzero(users[step:] == users[:-step])
+
     @cached_property
     def met(self) -> tuple[IntArray, IntArray]:
         """Who met what: ``user · n_items + item``, ascending, and which of these each event is."""

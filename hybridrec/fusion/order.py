@@ -17,6 +17,8 @@ STEPS: Final = 5
 HALF_LIFE_DAYS: Final = 0.5
 """Days between two events after which their order counts half: what is met in one visit has an
 order of its own, and what was met last year says little of what comes before what."""
+NEGLIGIBLE: Final = 1e-6
+"""Weight of a pair that is left out: ten days apart."""
 SHRINKAGE: Final = 0.1
 """Draws items that were compared with few others to the middle."""
 
@@ -36,17 +38,16 @@ def usual_order(histories: Histories) -> FloatArray:
     Returns:
         0 for what comes first to 1 for what comes last; items that tell nothing share a place.
     """
-    users, items, ages = histories.users, histories.items, histories.ages
-    before, after, weights = [], [], []
+    items, ages, n_items = histories.items, histories.ages, histories.n_items
+    follows: csr_array = csr_array((n_items, n_items))
     for step in range(1, STEPS + 1):
-        same = users[step:] == users[:-step]
-        before.append(items[:-step][same])
-        after.append(items[step:][same])
-        apart = (ages[:-step] - ages[step:])[same] if histories.timed else np.zeros(same.sum())
-        weights.append(np.exp2(-apart / HALF_LIFE_DAYS))
-    n_items = histories.n_items
-    places = (np.concatenate(before), np.concatenate(after))
-    follows = csr_array((np.concatenate(weights), places), shape=(n_items, n_items))
+        first = histories.followed(step)
+        later = first + step
+        apart = ages[first] - ages[later] if histories.timed else np.zeros(first.size)
+        weights = np.exp2(-apart / HALF_LIFE_DAYS)
+        near = weights > NEGLIGIBLE
+        places = (items[first[near]], items[later[near]])
+        follows = follows + csr_array((weights[near], places), shape=(n_items, n_items))
     led = np.asarray(follows.sum(axis=1)).ravel()
     followed = np.asarray(follows.sum(axis=0)).ravel()
     springs = csr_array(diags_array(led + followed + SHRINKAGE) - follows - follows.T)

@@ -110,9 +110,9 @@ class Ranker:
         examples = examples.learnable()
         if not examples.chosen.any():
             raise DataError(NOTHING_TO_LEARN)
-        levels = [column.astype(np.float64) for column in examples.inputs.T[len(self.placed) :]]
-        spread = [level.std() + 1e-6 for level in levels]
-        mean = [level.mean() for level in levels]
+        levels = examples.inputs.T[len(self.placed) :]
+        mean = [level.mean(dtype=np.float64) for level in levels]
+        spread = [level.std(dtype=np.float64) + 1e-6 for level in levels]
         self._level = np.array([mean, spread], dtype=np.float32)
         random = np.random.default_rng(self.seed)
         config = self.config

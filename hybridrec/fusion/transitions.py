@@ -21,16 +21,16 @@ def transitions(histories: Histories, config: TransitionsConfig) -> ItemToItem:
         histories: what every user did, in order.
         config: settings.
     """
-    users, items = histories.users, histories.items
+    items = histories.items
     before, after, counts = [], [], []
     for step in range(1, config.steps + 1):
-        same = users[step:] == users[:-step]
-        before.append(items[:-step][same])
-        after.append(items[step:][same])
-        counts.append(np.full(same.sum(), 1 / step, dtype=np.float32))
+        first = histories.followed(step)
+        before.append(items[first])
+        after.append(items[first + step])
+        counts.append(np.full(first.size, 1 / step, dtype=np.float32))
     shape = (histories.n_items, histories.n_items)
     places = (np.concatenate(before), np.concatenate(after))
-    follows = csr_array((np.concatenate(counts), places), shape=shape)
+    follows: csr_array = csr_array((np.concatenate(counts), places), shape=shape)
     follows.setdiag(0)
     follows.eliminate_zeros()
     events = np.bincount(items, minlength=histories.n_items)
