@@ -5,7 +5,8 @@
 
 Rows: popularity, own counts, item-kNN and ALS of implicit, EASE, each part of the fusion alone,
 the fusion; ``--ablations`` adds the fusion without each part and with a shuffled knowledge graph,
-fits that take over from the whole's what they share with it. The recommendations are the fusion's
+fits that take over from the whole's what they share with it; that without drift is set against the
+whole by users whose interest moved and users whose did not. The recommendations are the fusion's
 for every user asked for; the line of JSON before the tables is what the referee ``score.py`` should
 say of them. Two tables of one set (``-all`` and ``-new``) share a fit when asked for together.
 ``--validate`` moves everything one step back, to tune without opening the test.
@@ -24,6 +25,7 @@ from benchmarks.accuracy.answers import (
     OURS,
     PEERS,
     PEERS_WITH_SETTINGS,
+    WITHOUT_DRIFT,
     Answer,
     ablations,
     fit,
@@ -33,13 +35,17 @@ from benchmarks.accuracy.answers import (
     take_over,
 )
 from benchmarks.accuracy.chosen import CHOSEN
+from benchmarks.accuracy.promotions import Promotions
 from benchmarks.accuracy.table import FUSION, notes, referee_figures, section
 from benchmarks.accuracy.tasks import PROTOCOLS, Task, load, tasks
 from benchmarks.accuracy.variants import Renaming, with_shuffled_ties
+from benchmarks.drift import by_moved
 from benchmarks.machine import describe
-from hybridrec import Recommender, RecommenderConfig
+from hybridrec import Recommender, RecommenderConfig, Signal
+from hybridrec.arrays import BoolArray
 from hybridrec.errors import HybridrecError, RequestError
 from hybridrec.progress import show_progress, stage
+from hybridrec.training import fingerprint
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ROWS = (*PEERS, *OURS, *ABLATIONS)
@@ -52,6 +58,9 @@ def main(command: Sequence[str] | None = None) -> None:
     rows = tuple(arguments.rows) + ABLATIONS * arguments.ablations
     if arguments.save_recommendations and FUSION not in rows:
         parser.error("--save-recommendations writes the fusion's: add it to --rows")
+    sets = {PROTOCOLS[name].dataset for name in arguments.dataset}
+    if arguments.promotions and sets != {"complete-journey"}:
+        parser.error(f"--promotions: {', '.join(sorted(sets))} tells of none")
     show_progress("lines")
     try:
         with TemporaryDirectory() as aside:
@@ -82,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--permute-ids", type=int, metavar="SEED", help="rename users and items, shuffle rows")
     add("--shuffle-ties", type=int, metavar="SEED", help="shuffle events of a user and day")
     add("--co-purchases", action="store_true", help="with relations that leak the test")
+    add("--promotions", action="store_true",
+        help="what Complete Journey plans to promote as signals of the shop's own")  # fmt: skip
     add("--checkpoints", type=Path, help="folder to keep fits in, to go on where one was killed")
     add("--save-recommendations", type=Path, metavar="FILE.parquet",
         help="user_id, item_id, rank; a folder where several tables are asked for")  # fmt: skip
@@ -108,6 +119,7 @@ def measured(arguments: argparse.Namespace, rows: Sequence[str]) -> str:
         for answer in peers(task, rows, config.seed):
             answers[task.name].append(answer)
     towers: Sequence[str] = ()
+    moved: BoolArray | None = None
     if any(row in (*OURS, *ABLATIONS) for row in rows):
         recommender, seconds = fusion(arguments, found[0], config)
         towers = recommender.towers
@@ -121,18 +133,22 @@ def measured(arguments: argparse.Namespace, rows: Sequence[str]) -> str:
                     frame = frame if renaming is None else renaming.original(frame)
                     frame.write_parquet(place(arguments.save_recommendations, task, len(found)))
                 print(json.dumps(referee_figures(task, answer)), flush=True)
+        if "without-drift" in rows:
+            moved = (recommender.drift().to_frame()["verdict"] == "moved").to_numpy()
         del recommender
     without_parts = ablations(rows, found[0].train, config, towers)
     for row, (model, without, lacking) in without_parts.items():
         changed, own = without(), kept(arguments.checkpoints, row)
         whole = kept(arguments.checkpoints, FUSION)
         if own is not None and whole is not None:
-            take_over(row, whole, own, changed, lacking)
-        recommender, seconds = fit(changed, lacking, own)
+            take_over(row, whole, own, fingerprint(changed, lacking, own_signals(arguments)))
+        recommender, seconds = fit(changed, lacking, own, own_signals(arguments))
         for task in found:
             answers[task.name].append(recommended(task, recommender, model, seconds)[0])
         del recommender
     sections = [section(task, answers[task.name]) for task in found]
+    if moved is not None:
+        sections += [by_drift(task, answers[task.name], moved) for task in found]
     facts = {
         **what_was_asked(arguments, found, rows),
         "settings": f"{settings.name}, towers {', '.join(towers) or 'none'}",
@@ -150,12 +166,28 @@ def fusion(
         RequestError: the one to be loaded was fitted on other data.
     """
     if arguments.model is None:
-        return fit(task.train, config, kept(arguments.checkpoints, FUSION))
+        return fit(task.train, config, kept(arguments.checkpoints, FUSION), own_signals(arguments))
     recommender = Recommender.load(arguments.model)
     shop = recommender.shop
     if shop.as_of != task.train.as_of or recommender.items != task.train.items.values:
         raise RequestError(f"{arguments.model} was fitted on other data than {task.train}")
     return recommender, None
+
+
+def by_drift(task: Task, answers: Sequence[Answer], moved: BoolArray) -> str:
+    """What following interest brings, by users whose interest moved and users whose did not.
+
+    Args:
+        task: the question.
+        answers: those of the fusion and the fusion without drift among them.
+        moved: ``(n_users,)`` of all users, whose interest moved before the test.
+    """
+    told = [answer for answer in answers if answer.model in (FUSION, WITHOUT_DRIFT)]
+    parts = [f"### {task.name}, by users whose interest moved"]
+    for metric in task.protocol.metrics:
+        scores = {answer.model: task.question.score(answer.top, metric) for answer in told}
+        parts += [metric, by_moved(scores, moved[task.question.users], FUSION)]
+    return "\n\n".join(parts) + "\n"
 
 
 def what_was_asked(
@@ -170,6 +202,7 @@ def what_was_asked(
         f"ties of a day shuffled with seed {arguments.shuffle_ties}": arguments.shuffle_ties
         is not None,
         "with co-purchase relations, which leak the test": arguments.co_purchases,
+        "with what is planned to be on display and in the mailer": arguments.promotions,
     }
     told = [words for words, holds in variants.items() if holds]
     facts: dict[str, object] = {
@@ -187,6 +220,11 @@ def what_was_asked(
                 settings = CHOSEN.get(each.name, {}).get(peer)
                 facts[f"{peer}, {each.name}"] = settings or "left out: no settings searched yet"
     return facts
+
+
+def own_signals(arguments: argparse.Namespace) -> list[Signal]:
+    """Those of the shop's own, where they are asked for."""
+    return Promotions().signals() if arguments.promotions else []
 
 
 def kept(checkpoints: Path | None, row: str) -> Path | None:

@@ -19,12 +19,11 @@ from benchmarks.accuracy.chosen import CHOSEN, fitted
 from benchmarks.accuracy.tasks import Task
 from benchmarks.accuracy.variants import with_shuffled_graph
 from benchmarks.machine import peak_memory_gb, reset_peak_memory
-from hybridrec import Dataset, Recommender, RecommenderConfig
+from hybridrec import Dataset, Recommender, RecommenderConfig, Signal
 from hybridrec.arrays import IntArray
 from hybridrec.evaluation.metrics import Estimate
 from hybridrec.evaluation.protocols import dense_top, scorers_alone
 from hybridrec.learning.checkpoints import Checkpoints
-from hybridrec.training import fingerprint
 
 K = 10
 T = TypeVar("T")
@@ -39,15 +38,18 @@ ABLATIONS = (
     "without-text",
     "without-neighbours",
     "without-transitions",
+    "without-drift",
     "shuffled-graph",
 )
-"""Fits of their own, each without a part of ours."""
+"""Fits of their own, each without a part of ours; without drift there is one profile, the long."""
+WITHOUT_DRIFT = "fusion without drift: one profile"
 UNTOUCHED = {
     "without-collaborative": ("graph tower", "neighbours"),
     "without-graph": ("collaborative tower", "text tower", "neighbours"),
     "without-text": ("collaborative tower", "graph tower", "neighbours"),
     "without-neighbours": ("collaborative tower", "graph tower", "text tower"),
     "without-transitions": ("collaborative tower", "graph tower", "text tower", "neighbours"),
+    "without-drift": ("collaborative tower", "graph tower", "text tower", "neighbours"),
     "shuffled-graph": ("collaborative tower",),
 }
 """What learns the same without a part as beside it, and is taken over from the fit of the whole."""
@@ -131,24 +133,27 @@ def parts_alone(task: Task, recommender: Recommender) -> Iterator[Answer]:
 
 
 def fit(
-    data: Dataset, config: RecommenderConfig, checkpoints: Path | None = None
+    data: Dataset,
+    config: RecommenderConfig,
+    checkpoints: Path | None = None,
+    signals: Sequence[Signal] = (),
 ) -> tuple[Recommender, float]:
     """A recommender fitted on the data, and the seconds it took."""
     reset_peak_memory()
-    return timed(lambda: Recommender(config).fit(data, checkpoints=checkpoints))
+    recommender = Recommender(config, signals=signals)
+    return timed(lambda: recommender.fit(data, checkpoints=checkpoints))
 
 
-def take_over(row: str, whole: Path, kept: Path, data: Dataset, config: RecommenderConfig) -> None:
+def take_over(row: str, whole: Path, kept: Path, fingerprint: str) -> None:
     """Gives the fit of an ablation what it shares with that of the whole.
 
     Args:
         row: which ablation.
         whole: checkpoints of the whole's finished fit.
         kept: where those of the ablation go.
-        data: what it learns from.
-        config: its settings.
+        fingerprint: what that fit rests on.
     """
-    own = Checkpoints.open(kept, fingerprint(data, config))
+    own = Checkpoints.open(kept, fingerprint)
     for file in sorted(whole.glob("*.safetensors")):
         model = file.stem.replace("-", " ")
         if model.startswith(UNTOUCHED[row]) and not (own.directory / file.name).exists():
@@ -199,6 +204,10 @@ def ablations(
         if row == "shuffled-graph" and "graph" in towers:
             name = "fusion, knowledge graph shuffled"
             found[row] = name, partial(with_shuffled_graph, train), config
+        elif part == "drift":
+            steady = {"short_profile": whole["long_profile"], "last_profile": whole["long_profile"]}
+            lacking = RecommenderConfig.from_mapping({**whole, **steady})
+            found[row] = WITHOUT_DRIFT, lambda: train, lacking
         elif whole.get(part) is not None:
             lacking = RecommenderConfig.from_mapping({**whole, part: None})
             found[row] = f"fusion without {part}", lambda: train, lacking

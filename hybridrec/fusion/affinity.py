@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,8 +14,19 @@ from hybridrec.fusion.pairs import Pairs
 from hybridrec.towers.base import mean_weights
 from kg import KnowledgeGraph
 
+PARENT = "_parent"
+"""After the name of a relation: that of its entities to what is above them."""
 COVERED = 0.01
 """Share of the items that must have a relation for it to count."""
+
+
+def path_relation(relations: Collection[str]) -> str | None:
+    """The first relation by which items lie at the end of paths, as in a tree of categories.
+
+    >>> path_relation(["brand", "category", "category_parent"])
+    'category'
+    """
+    return next((name for name in relations if name + PARENT in relations), None)
 
 
 @dataclass(frozen=True)

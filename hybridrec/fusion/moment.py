@@ -11,11 +11,14 @@ import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
-from hybridrec.arrays import DoubleArray, FloatArray
-from hybridrec.fusion.affinity import Affinity
+from hybridrec.arrays import DoubleArray, FloatArray, IntArray
+from hybridrec.fusion.affinity import PARENT, Affinity, path_relation
 from hybridrec.fusion.item_to_item import ItemToItem
 from hybridrec.fusion.meetings import Meetings
 from hybridrec.fusion.prices import price_levels, told_prices
+
+HANDFUL = 4
+"""Entities by which a relation sorts hardly at all, such as own brand and others."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +58,36 @@ class Moment:
 
     @cached_property
     def categories(self) -> csr_array | None:
-        """The relation that sorts items most broadly.
+        """The relation that sorts items broadly, ``(n_items, n_entities)``; ``None`` without any.
 
-        Of those that most items have, the one with the fewest entities; ``(n_items, n_entities)``,
-        or ``None`` without any.
+        Where items lie at the end of paths, what is one step above the end; else, of the relations
+        that most items have, the one with the fewest entities that are not a mere handful.
         """
         held = {
             name: links
             for name, links in self.affinity.links.items()
-            if links.nnz and (np.diff(links.indptr) > 0).mean() > 0.5
+            if (np.diff(links.indptr) > 0).mean() > 0.5
         }
-        return min(held.values(), key=lambda links: links.shape[1], default=None)
+        above = f"{path_relation(self.affinity.links)}{PARENT}"
+        if above in held:
+            return held[above]
+        several = [links for links in held.values() if links.shape[1] > HANDFUL]
+        return min(several or held.values(), key=lambda links: links.shape[1], default=None)
+
+    @cached_property
+    def kind_of(self) -> IntArray | None:
+        """What kind of thing each item is, ``(n_items,)``, −1 for none; ``None`` without paths.
+
+        It is the end of the item's path, the first of several.
+        """
+        path = path_relation(self.affinity.links)
+        if path is None:
+            return None
+        links = self.affinity.links[path]
+        kinds = np.full(links.shape[0], -1, dtype=np.int64)
+        held = np.diff(links.indptr) > 0
+        kinds[held] = links.indices[links.indptr[:-1][held]]
+        return kinds
 
     def extended(self, rows: pl.DataFrame, catalogue: pl.DataFrame, affinity: Affinity) -> Moment:
         """With more items, whom nobody has met yet.

@@ -16,6 +16,7 @@ from benchmarks.accuracy.table import lead, section, written
 from benchmarks.accuracy.tasks import PROTOCOLS, Task, tasks
 from hybridrec import Dataset, RecommenderConfig
 from hybridrec.data import Histories
+from hybridrec.training import fingerprint
 
 SMALL = """
 seed: 5
@@ -179,6 +180,9 @@ class TestAblations:
         assert found["without-transitions"][2].neighbours == config.neighbours
         assert found["without-neighbours"][2].towers == config.towers
         assert found["without-graph"][1]() is dataset
+        steady = found["without-drift"][2]
+        assert steady.short_profile == steady.last_profile == config.long_profile
+        assert steady.towers == config.towers
         assert found["shuffled-graph"][2] == config
         shuffled = found["shuffled-graph"][1]()
         assert not shuffled.catalogue["brand"].equals(dataset.catalogue["brand"])
@@ -198,7 +202,8 @@ class TestAblations:
         fit(dataset, config, tmp_path / "whole")
         lacking = config.model_copy(update={"neighbours": None})
 
-        take_over("without-neighbours", tmp_path / "whole", tmp_path / "own", dataset, lacking)
+        rests_on = fingerprint(dataset, lacking)
+        take_over("without-neighbours", tmp_path / "whole", tmp_path / "own", rests_on)
 
         taken = {file.stem.split("-")[0] for file in (tmp_path / "own").glob("*.safetensors")}
         assert taken == {"collaborative", "graph"}
@@ -286,11 +291,25 @@ class TestCommand:
             "fusion, knowledge graph shuffled",
         ]
 
+    def test_drift_is_told_by_who_moved(
+        self, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        text = run(
+            monkeypatch, dataset, tmp_path, "--dataset", "complete-journey-new",
+            "--rows", "fusion", "without-drift", "--validate",
+        )  # fmt: skip
+
+        by_users = text.partition("by users whose interest moved")[2]
+        assert "moved (" in by_users
+        assert "steady (" in by_users
+        assert by_users.count("| fusion |") == by_users.count("| fusion without drift") == 2
+
     @pytest.mark.parametrize(
         ("options", "problem"),
         [
             (["--dataset", "book-crossing", "amazon-toys"], "of one set alone"),
             (["--dataset", "amazon-toys", "--co-purchases"], "has no co-purchase relations"),
+            (["--dataset", "amazon-toys", "--rows", "fusion", "--promotions"], "tells of none"),
             (["--dataset", "amazon-toys", "--rows", "ease", "--save-recommendations", "f.parquet"],
              "add it to --rows"),
         ],

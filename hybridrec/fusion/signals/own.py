@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from hybridrec.arrays import DoubleArray, FloatArray
+from hybridrec.fusion.rhythm import MONTH_DAYS, MOST_DAYS, Rhythm, due, late
 from hybridrec.fusion.signals.declaration import Asked, Family, Scope, Signal, Values
 
 HALF_LIVES_DAYS = (7.0, 14.0, 30.0, 60.0, 120.0)
 HALF_LIVES_EVENTS = (2.0, 10.0, 50.0)
-MONTH_DAYS = 28.0
+QUARTER_DAYS = 84.0
+FORGOTTEN_DAYS = 30.0
+"""How lately something was met counts by powers of e of so many days."""
 
 
 def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
@@ -28,47 +31,59 @@ def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
     if scope.timed:
         signals += [
             Signal("own_recency", "repeat", "how lately the user met it"),
+            Signal("own_visits", "repeat", "log of the user's days in the shop since"),
+            Signal("own_share", "repeat", "share of the user's days in the last 84 that had it"),
             Signal("own_due", "repeat", "how near it is to its usual interval"),
             Signal("own_late", "repeat", "how long past twice its usual interval"),
             Signal("own_rate", "repeat", "log of the occasions to expect in 28 days"),
+            Signal("again", "repeat", "share of its users of last month who met it this month"),
+            Signal("again_ever", "repeat", "share of all its users who met it this month"),
+            Signal("again_due", "repeat", "how near it is to the interval usual among its users"),
+            Signal("again_late", "repeat", "how long past twice that interval"),
         ]
     return signals
 
 
 def _compute(asked: Asked) -> Values:
     histories = asked.histories
-    met, of_event = histories.met
-    last = np.full(met.size, np.inf)
-    first = np.zeros(met.size)
-    np.minimum.at(last, of_event, histories.ages)
-    np.maximum.at(first, of_event, histories.ages)
-    # events of one day are one occasion
-    days = np.unique(np.stack([of_event, np.round(histories.ages).astype(np.int64)]), axis=1)
-    occasions = np.bincount(days[0], minlength=met.size).astype(np.float64)
-
-    keys = asked.users * histories.n_items + asked.items
-    at = np.searchsorted(met, keys)
-    own = at < met.size
-    own[own] = met[at[own]] == keys[own]
+    rhythm = Rhythm(*histories.met, histories.ages)
+    at, own = rhythm.places(asked.users * histories.n_items + asked.items)
 
     def spread(values: DoubleArray) -> FloatArray:
         out = np.zeros(at.size, dtype=np.float32)
         out[own] = values[at[own]]
         return out
 
-    columns = {"own_count": spread(np.log1p(occasions)), "own": own.astype(np.float32)}
+    columns = {
+        "own_count": spread(np.log1p(rhythm.occasions)),
+        "own": own.astype(np.float32),
+    }
     for life in HALF_LIVES_DAYS if histories.timed else HALF_LIVES_EVENTS:
-        decayed = histories.strengths * np.exp2(-histories.ages / life)
-        columns[f"own_{life:g}"] = spread(np.log1p(np.bincount(of_event, decayed, met.size)))
-    if histories.timed:
-        often = occasions > 1
-        interval = np.maximum((first - last) / np.maximum(occasions - 1, 1), 1.0)
-        waited = last / interval
-        columns["own_recency"] = spread(np.exp(-last / 30.0))
-        near = np.exp(-np.abs(np.log(np.maximum(waited, 0.02))))
-        columns["own_due"] = spread(np.where(often, near, 0.0))
-        columns["own_late"] = spread(np.where(often, np.clip(waited - 2, 0, 5), 0.0))
-        columns["own_rate"] = spread(np.where(often, np.log1p(MONTH_DAYS / interval), 0.0))
+        columns[f"own_{life:g}"] = spread(np.log1p(rhythm.decayed(histories.strengths, life)))
+    if not histories.timed:
+        return columns
+    users, items = np.divmod(rhythm.met, max(histories.n_items, 1))
+    visits = Rhythm.of(histories.users * MOST_DAYS + histories.ages.round().astype(np.int64),
+                       histories.ages)  # fmt: skip
+    last_visit = users * MOST_DAYS + rhythm.last.round().astype(np.int64)
+    since = np.searchsorted(visits.met, last_visit) - np.searchsorted(visits.met, users * MOST_DAYS)
+    quarter = np.bincount(
+        visits.met[visits.last < QUARTER_DAYS] // MOST_DAYS, minlength=histories.n_users
+    )
+    waited = rhythm.last / rhythm.interval
+    usual = asked.moment.statistics["usual_interval"][items]
+    waited_as_usual = rhythm.last / np.maximum(usual, 1.0)
+    # again and again_ever are among the statistics of the moment
+    columns |= {
+        "own_recency": spread(np.exp(-rhythm.last / FORGOTTEN_DAYS)),
+        "own_visits": spread(np.log1p(since)),
+        "own_share": spread(rhythm.occasions_within(QUARTER_DAYS) / np.maximum(quarter[users], 1)),
+        "own_due": spread(np.where(rhythm.often, due(waited), 0.0)),
+        "own_late": spread(np.where(rhythm.often, late(waited), 0.0)),
+        "own_rate": spread(np.where(rhythm.often, np.log1p(MONTH_DAYS / rhythm.interval), 0.0)),
+        "again_due": spread(np.where(usual > 0, due(waited_as_usual), 0.0)),
+        "again_late": spread(np.where(usual > 0, late(waited_as_usual), 0.0)),
+    }
     return columns
 
 

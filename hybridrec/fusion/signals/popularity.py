@@ -8,6 +8,7 @@ import numpy as np
 
 from hybridrec.arrays import FloatArray
 from hybridrec.data.histories import Histories
+from hybridrec.fusion.rhythm import return_rates
 from hybridrec.fusion.signals.declaration import Asked, Family, Scope, Signal, Values
 
 RECENT_DAYS = 28.0
@@ -17,6 +18,8 @@ YEAR_DAYS = 365.25
 
 def popularity(histories: Histories, *, seasonal: bool) -> dict[str, FloatArray]:
     """How popular items are as of the moment of the histories, ``(n_items,)`` each.
+
+    With times, how surely and soon they are met again too; see :func:`.rhythm.return_rates`.
 
     Users are counted, not events, so that one heavy buyer makes nothing popular.
 
@@ -37,6 +40,7 @@ def popularity(histories: Histories, *, seasonal: bool) -> dict[str, FloatArray]
             "trend": recent - before,
             "share_recent": recent - ever,
             "newness": -np.log1p(first).astype(np.float32),
+            **return_rates(histories),
         }
         if seasonal:
             coming = _log_users(histories, YEAR_DAYS - RECENT_DAYS, YEAR_DAYS)

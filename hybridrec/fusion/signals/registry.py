@@ -11,6 +11,7 @@ from hybridrec.arrays import FloatArray
 from hybridrec.errors import ConfigError
 from hybridrec.fusion.signals import (
     context,
+    kinds,
     order,
     own,
     popularity,
@@ -29,6 +30,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     visits.FAMILY,
     price.FAMILY,
     own.FAMILY,
+    kinds.FAMILY,
     context.FAMILY,
 )
 
