@@ -7,7 +7,7 @@ users.parquet            user ids in row order
 catalogue.parquet        the catalogue in row order
 ledger.json              what cleaning changed in the data before the fit
 histories.safetensors    everything every user did
-statistics.safetensors   how popular items are, what they cost, and their usual order
+statistics.safetensors   how popular items are and how surely met again, what they cost, usual order
 matrices/NAME.safetensors which items foretell which
 attributes/              what users who share attributes chose; users known by these alone
 graph/                   the knowledge graph
@@ -54,7 +54,7 @@ from hybridrec.training import new_towers
 from kg import KnowledgeGraph
 
 FORMAT = "hybridrec"
-VERSION = 6
+VERSION = 7
 MANIFEST = "manifest.json"
 OLD = "-old"
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
-from hybridrec.arrays import DoubleArray, FloatArray, IntArray
+from hybridrec.arrays import DoubleArray, FloatArray
 from hybridrec.fusion.affinity import PARENT, Affinity, path_relation
 from hybridrec.fusion.item_to_item import ItemToItem
 from hybridrec.fusion.meetings import Meetings
@@ -73,21 +73,6 @@ class Moment:
             return held[above]
         several = [links for links in held.values() if links.shape[1] > HANDFUL]
         return min(several or held.values(), key=lambda links: links.shape[1], default=None)
-
-    @cached_property
-    def kind_of(self) -> IntArray | None:
-        """What kind of thing each item is, ``(n_items,)``, −1 for none; ``None`` without paths.
-
-        It is the end of the item's path, the first of several.
-        """
-        path = path_relation(self.affinity.links)
-        if path is None:
-            return None
-        links = self.affinity.links[path]
-        kinds = np.full(links.shape[0], -1, dtype=np.int64)
-        held = np.diff(links.indptr) > 0
-        kinds[held] = links.indices[links.indptr[:-1][held]]
-        return kinds
 
     def extended(self, rows: pl.DataFrame, catalogue: pl.DataFrame, affinity: Affinity) -> Moment:
         """With more items, whom nobody has met yet.

@@ -13,17 +13,17 @@ from hybridrec.data.histories import Histories
 
 MONTH_DAYS: Final = 28.0
 MOST_DAYS: Final = 1_000_000
-"""More than any history has, so that a thing and a day make one key."""
+"""More than any history has, so that a meeting and a day make one key."""
 FEW: Final = 5
 """An item's own rate counts half where it had so many users; the rest is the mean of the shop."""
 
 
 @dataclass(frozen=True)
 class Rhythm:
-    """When some users met some things: items, or kinds of items.
+    """When some users met some items.
 
     Args:
-        met: ``(n_met,)`` keys of who met what, ``user · n_things + thing``, ascending.
+        met: ``(n_met,)`` keys of who met what, ``user · n_items + item``, ascending.
         of_event: ``(n_events,)`` which of these each event is.
         ages: ``(n_events,)`` of the events.
     """
@@ -33,25 +33,14 @@ class Rhythm:
     ages: DoubleArray
 
     @classmethod
-    def of(cls, keys: IntArray, ages: DoubleArray) -> Self:
-        """The rhythm of events.
-
-        Args:
-            keys: ``(n_events,)`` who met what in each.
-            ages: ``(n_events,)``.
-        """
-        met, of_event = np.unique(keys, return_inverse=True)
-        return cls(met, of_event, ages)
+    def of(cls, histories: Histories) -> Self:
+        """The rhythm of some users with every item."""
+        return cls(*histories.met, histories.ages)
 
     @cached_property
     def occasions(self) -> DoubleArray:
         """On how many days each was met, ``(n_met,)``; events of one day are one occasion."""
-        return self.occasions_within(np.inf)
-
-    def occasions_within(self, days: float) -> DoubleArray:
-        """On how many of the latest days each was met, ``(n_met,)``."""
-        recent = self.ages < days
-        keys = self.of_event[recent] * MOST_DAYS + np.round(self.ages[recent]).astype(np.int64)
+        keys = self.of_event * MOST_DAYS + np.round(self.ages).astype(np.int64)
         counts = np.bincount(np.unique(keys) // MOST_DAYS, minlength=self.met.size)
         return counts.astype(np.float64)
 
@@ -115,8 +104,8 @@ def return_rates(histories: Histories) -> dict[str, FloatArray]:
     the item twice.
     """
     n_items = histories.n_items
-    met, of_event = histories.met
-    rhythm = Rhythm(met, of_event, histories.ages)
+    rhythm = Rhythm.of(histories)
+    met, of_event = rhythm.met, rhythm.of_event
     item = met % max(n_items, 1)
     now = rhythm.last < MONTH_DAYS
     earlier = histories.ages >= MONTH_DAYS

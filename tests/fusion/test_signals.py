@@ -149,19 +149,6 @@ class TestOwnSignals:
     def test_own_rate_is_the_occasions_to_expect_in_four_weeks(self) -> None:
         assert np.expm1(of(HISTORIES, "own_rate")[0, 0]) == pytest.approx(28 / 15, rel=1e-4)
 
-    def test_own_visits_counts_the_users_later_days_in_the_shop(self) -> None:
-        np.testing.assert_allclose(
-            np.expm1(of(HISTORIES, "own_visits")), [[1, 0, 0, 0], [0, 0, 1, 0]], atol=1e-6
-        )
-
-    def test_own_share_is_of_the_days_of_the_last_quarter(self) -> None:
-        # of user 0's days 40, 20, 10 and 5 item 0 was met on three
-        expected = [[3 / 4, 1 / 4, 0, 0], [1 / 2, 0, 1 / 2, 0]]
-        np.testing.assert_allclose(of(HISTORIES, "own_share"), expected, rtol=1e-5)
-        older = replace(HISTORIES, ages=HISTORIES.ages + 50)  # those of 40 days are past it now
-        assert of(older, "own_share")[0, 0] == pytest.approx(2 / 3)
-        assert of(older, "own_share")[1, 2] == 0
-
     def test_again_is_the_share_of_last_months_users_who_came_back(self) -> None:
         # user 0 met item 0 40 days ago and 10 days ago, user 1 item 2 40 days ago alone: of two
         # meetings of the month before one came back, and few users count with that half
@@ -182,54 +169,12 @@ class TestOwnSignals:
         assert of(later, "again_late")[1, 0] == pytest.approx(1.0, rel=1e-4)
 
 
-KINDS = Affinity(
+PATHS = Affinity(
     {
-        # items 0 and 1 are of one kind, item 2 of another, item 3 of none
         "category": csr_array(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])),
         "category_parent": csr_array(np.array([[1.0], [1.0], [1.0], [0.0]])),
     }
 )
-
-
-class TestKinds:
-    def of(self, name: str, histories: Histories = HISTORIES) -> np.ndarray:
-        scope = replace(BARE, relations=tuple(KINDS.links))
-        return computed(histories, scope=scope, affinity=KINDS)[name].reshape(2, 4)
-
-    def test_events_on_items_of_the_kind_count_together(self) -> None:
-        np.testing.assert_allclose(
-            np.expm1(self.of("kind_count")), [[4, 4, 0, 0], [1, 1, 1, 0]], atol=1e-6
-        )
-        decayed = sum(0.5 ** (age / 14) for age in (40, 20, 10, 5))
-        assert np.expm1(self.of("kind_14"))[0, 1] == pytest.approx(decayed, rel=1e-4)
-
-    def test_the_kind_is_due_by_its_own_interval(self) -> None:
-        # met 40, 20, 10 and 5 days ago: every 35 / 3 days
-        np.testing.assert_allclose(self.of("kind_due")[0], [3 / 7, 3 / 7, 0, 0], rtol=1e-4)
-        later = replace(HISTORIES, ages=HISTORIES.ages + 30)  # 35 days, three intervals
-        np.testing.assert_allclose(self.of("kind_late", later)[0], [1, 1, 0, 0], rtol=1e-4)
-        recency = np.exp(np.array([-5.0, -5.0]) / 30)
-        np.testing.assert_allclose(self.of("kind_recency")[0, :2], recency, rtol=1e-5)
-
-    def test_what_the_user_takes_of_the_kind(self) -> None:
-        own = sum(0.5 ** (age / 60) for age in (40, 20, 10))
-        other = 0.5 ** (5 / 60)
-        share = np.array([own, other]) / (own + other)
-        np.testing.assert_allclose(self.of("kind_share")[0, :2], share, rtol=1e-5)
-        np.testing.assert_array_equal(self.of("kind_latest"), [[0, 1, 0, 0], [1, 0, 1, 0]])
-
-    def test_new_items_are_asked_for_by_kind_too_but_have_no_share_of_it(self) -> None:
-        scope = replace(BARE, relations=tuple(KINDS.links))
-        names = {signal.name for signal in declared_signals(scope, repeats=False)}
-        assert "kind_due" in names
-        assert not names & {"kind_share", "kind_latest", "again"}
-
-    def test_without_paths_or_times_there_are_no_kinds(self) -> None:
-        flat = replace(BARE, relations=("brand",))
-        untimed = replace(BARE, relations=tuple(KINDS.links), timed=False)
-        for scope in (flat, untimed):
-            signals = declared_signals(scope, repeats=True)
-            assert not any(signal.name.startswith("kind") for signal in signals)
 
 
 def moment_of(affinity: Affinity) -> Moment:
@@ -238,10 +183,8 @@ def moment_of(affinity: Affinity) -> Moment:
 
 def test_categories_are_one_step_above_the_ends_of_paths() -> None:
     brand = csr_array(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]))
-    moment = moment_of(Affinity({"brand": brand, **KINDS.links}))
+    moment = moment_of(Affinity({"brand": brand, **PATHS.links}))
     assert moment.categories is moment.affinity.links["category_parent"]
-    assert moment.kind_of is not None
-    assert moment.kind_of.tolist() == [0, 0, 1, -1]
 
 
 def test_without_paths_a_mere_handful_of_entities_is_no_category() -> None:
@@ -249,7 +192,6 @@ def test_without_paths_a_mere_handful_of_entities_is_no_category() -> None:
     finer = csr_array(np.eye(4, 6))
     assert moment_of(Affinity({"brand": brand, "finer": finer})).categories is finer
     assert moment_of(Affinity({"brand": brand})).categories is brand
-    assert moment_of(Affinity({"brand": brand})).kind_of is None
 
     def test_a_user_without_events_has_none(self) -> None:
         alone = Histories(

@@ -7,14 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from hybridrec.arrays import DoubleArray, FloatArray
-from hybridrec.fusion.rhythm import MONTH_DAYS, MOST_DAYS, Rhythm, due, late
+from hybridrec.fusion.rhythm import MONTH_DAYS, Rhythm, due, late
 from hybridrec.fusion.signals.declaration import Asked, Family, Scope, Signal, Values
 
 HALF_LIVES_DAYS = (7.0, 14.0, 30.0, 60.0, 120.0)
 HALF_LIVES_EVENTS = (2.0, 10.0, 50.0)
-QUARTER_DAYS = 84.0
-FORGOTTEN_DAYS = 30.0
-"""How lately something was met counts by powers of e of so many days."""
 
 
 def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
@@ -31,8 +28,6 @@ def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
     if scope.timed:
         signals += [
             Signal("own_recency", "repeat", "how lately the user met it"),
-            Signal("own_visits", "repeat", "log of the user's days in the shop since"),
-            Signal("own_share", "repeat", "share of the user's days in the last 84 that had it"),
             Signal("own_due", "repeat", "how near it is to its usual interval"),
             Signal("own_late", "repeat", "how long past twice its usual interval"),
             Signal("own_rate", "repeat", "log of the occasions to expect in 28 days"),
@@ -46,7 +41,7 @@ def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
 
 def _compute(asked: Asked) -> Values:
     histories = asked.histories
-    rhythm = Rhythm(*histories.met, histories.ages)
+    rhythm = Rhythm.of(histories)
     at, own = rhythm.places(asked.users * histories.n_items + asked.items)
 
     def spread(values: DoubleArray) -> FloatArray:
@@ -62,22 +57,12 @@ def _compute(asked: Asked) -> Values:
         columns[f"own_{life:g}"] = spread(np.log1p(rhythm.decayed(histories.strengths, life)))
     if not histories.timed:
         return columns
-    users, items = np.divmod(rhythm.met, max(histories.n_items, 1))
-    visits = Rhythm.of(histories.users * MOST_DAYS + histories.ages.round().astype(np.int64),
-                       histories.ages)  # fmt: skip
-    last_visit = users * MOST_DAYS + rhythm.last.round().astype(np.int64)
-    since = np.searchsorted(visits.met, last_visit) - np.searchsorted(visits.met, users * MOST_DAYS)
-    quarter = np.bincount(
-        visits.met[visits.last < QUARTER_DAYS] // MOST_DAYS, minlength=histories.n_users
-    )
     waited = rhythm.last / rhythm.interval
-    usual = asked.moment.statistics["usual_interval"][items]
+    usual = asked.moment.statistics["usual_interval"][rhythm.met % histories.n_items]
     waited_as_usual = rhythm.last / np.maximum(usual, 1.0)
     # again and again_ever are among the statistics of the moment
     columns |= {
-        "own_recency": spread(np.exp(-rhythm.last / FORGOTTEN_DAYS)),
-        "own_visits": spread(np.log1p(since)),
-        "own_share": spread(rhythm.occasions_within(QUARTER_DAYS) / np.maximum(quarter[users], 1)),
+        "own_recency": spread(np.exp(-rhythm.last / 30.0)),
         "own_due": spread(np.where(rhythm.often, due(waited), 0.0)),
         "own_late": spread(np.where(rhythm.often, late(waited), 0.0)),
         "own_rate": spread(np.where(rhythm.often, np.log1p(MONTH_DAYS / rhythm.interval), 0.0)),

@@ -11,7 +11,6 @@ from hybridrec.arrays import FloatArray
 from hybridrec.errors import ConfigError
 from hybridrec.fusion.signals import (
     context,
-    kinds,
     order,
     own,
     popularity,
@@ -30,7 +29,6 @@ FAMILIES: Final[tuple[Family, ...]] = (
     visits.FAMILY,
     price.FAMILY,
     own.FAMILY,
-    kinds.FAMILY,
     context.FAMILY,
 )
 
