@@ -47,10 +47,13 @@ def main() -> None:
     n = min(arguments.users, len(recommender.users))
     asked = [recommender.users[row] for row in random.permutation(len(recommender.users))[:n]]
     rows = [*batches(recommender)]
-    alone = [*single_users(recommender, asked), ("load a saved model", 1e3 * loaded, None, 2000)]
+    alone = [
+        *single_users(recommender, asked),
+        ("load a saved model", round(1e3 * loaded), None, 2000),
+    ]
     parts = [
         "# Answers a second",
-        f"{describe(arguments.seed)}\n\n{recommender.shop}: {len(recommender.users):,} users, "
+        f"{describe(arguments.seed)}\n\n{len(recommender.users):,} users, "
         f"{len(recommender.items):,} items, {len(recommender.fusion.rankers['none'].signals)} and "
         f"{len(recommender.fusion.rankers['seen'].signals)} signals; "
         f"peak memory {peak_memory_gb():.2f} GB",
