@@ -9,6 +9,9 @@ import polars as pl
 ITEM = "item"
 """The entity type of catalogue rows."""
 
+PARENT = "_parent"
+"""After the name of a relation: that of its entities to what is one step above them in a path."""
+
 WORD = "word"
 """The entity type of words that names have in common."""
 

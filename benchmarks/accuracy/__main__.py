@@ -167,7 +167,7 @@ def fusion(
     """
     if arguments.model is None:
         return fit(task.train, config, kept(arguments.checkpoints, FUSION), own_signals(arguments))
-    recommender = Recommender.load(arguments.model)
+    recommender = Recommender.load(arguments.model, signals=own_signals(arguments))
     shop = recommender.shop
     if shop.as_of != task.train.as_of or recommender.items != task.train.items.values:
         raise RequestError(f"{arguments.model} was fitted on other data than {task.train}")

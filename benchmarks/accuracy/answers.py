@@ -52,7 +52,9 @@ UNTOUCHED = {
     "without-drift": ("collaborative tower", "graph tower", "text tower", "neighbours"),
     "shuffled-graph": ("collaborative tower",),
 }
-"""What learns the same without a part as beside it, and is taken over from the fit of the whole."""
+"""What learns the same without a part as beside it, and is taken over from the fit of the whole.
+Without drift that is the towers too, though all profiles told when they stop: what is asked there
+is what the ranker makes of the profiles."""
 
 
 @dataclass(frozen=True)

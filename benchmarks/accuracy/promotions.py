@@ -29,7 +29,7 @@ class Promotions:
     """Which items are promoted in which weeks, and in how many stores, of the PyPI package."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[datetime | None, int, int], FloatArray] = {}
+        self._known: dict[tuple[datetime, int, int, int], FloatArray] = {}
 
     @cached_property
     def _folder(self) -> Path:
@@ -64,9 +64,9 @@ class Promotions:
             since: days after the moment that weeks must begin on or after.
             until: days after the moment that weeks must begin before.
         """
-        key = moment.as_of, moment.catalogue.height, since
+        assert moment.as_of is not None  # the set has times
+        key = moment.as_of, moment.catalogue.height, since, until
         if key not in self._known:
-            assert moment.as_of is not None
             day = datetime(moment.as_of.year, moment.as_of.month, moment.as_of.day)
             begins = pl.col("begins")
             within = self._by_week.filter(

@@ -14,7 +14,7 @@ from hybridrec.drift.config import CategoriesConfig
 from hybridrec.errors import RequestError
 from hybridrec.shop import Shop
 from kg import KnowledgeGraph
-from kg.schema import ITEM
+from kg.schema import ITEM, PARENT
 
 CLUSTERS = "embeddings"
 """The source of categories that no column gives."""
@@ -159,7 +159,7 @@ def _levels(graph: KnowledgeGraph, name: str) -> list[Categories]:
     items = row_of[heads]
     parent = np.full(graph.n_entities, -1, dtype=np.int64)
     for kind, relation in enumerate(graph.relations):
-        if relation.name == f"{name}_parent" and relation.head_type == relation.tail_type:
+        if relation.name == f"{name}{PARENT}" and relation.head_type == relation.tail_type:
             below, above = edges[:, kinds == kind]
             parent[below] = above
     lines = _ancestors(parent, tails)

@@ -13,9 +13,8 @@ from hybridrec.arrays import FloatArray, IntArray
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.towers.base import mean_weights
 from kg import KnowledgeGraph
+from kg.schema import PARENT
 
-PARENT = "_parent"
-"""After the name of a relation: that of its entities to what is above them."""
 COVERED = 0.01
 """Share of the items that must have a relation for it to count."""
 

@@ -12,10 +12,11 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from hybridrec.arrays import DoubleArray, FloatArray
-from hybridrec.fusion.affinity import PARENT, Affinity, path_relation
+from hybridrec.fusion.affinity import Affinity, path_relation
 from hybridrec.fusion.item_to_item import ItemToItem
 from hybridrec.fusion.meetings import Meetings
 from hybridrec.fusion.prices import price_levels, told_prices
+from kg.schema import PARENT
 
 HANDFUL = 4
 """Entities by which a relation sorts hardly at all, such as own brand and others."""

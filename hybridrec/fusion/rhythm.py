@@ -100,8 +100,8 @@ def return_rates(histories: Histories) -> dict[str, FloatArray]:
 
     ``again`` is the share of the users of the month before who came back to it within the last 28
     days, ``again_ever`` that of all users before; few users count with the mean of the shop.
-    ``usual_interval`` is the median over users of their days between occasions; 0 where nobody met
-    the item twice.
+    ``usual_interval`` is the median (the upper of two) over users of their days between occasions;
+    0 where nobody met the item twice.
     """
     n_items = histories.n_items
     rhythm = Rhythm.of(histories)

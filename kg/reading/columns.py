@@ -17,7 +17,7 @@ from kg.reading.measures import (
     size_bands,
 )
 from kg.reading.words import vocabulary_of, words_in
-from kg.schema import ITEM, WORD, Column, ColumnKind, Relation
+from kg.schema import ITEM, PARENT, WORD, Column, ColumnKind, Relation
 
 PATH_SEPARATOR = " > "
 VALUES_SEPARATOR = "||"
@@ -207,7 +207,7 @@ def _path_facts(keyed: pl.DataFrame, column: Column) -> list[Facts]:
     if not leaves.height:
         return []
     labels = pl.concat(names).unique("key").select(pl.lit(kind).alias("type"), "key", "name")
-    parent = Relation(f"{column.relation}_parent", kind, kind, "part of", functional=True)
+    parent = Relation(f"{column.relation}{PARENT}", kind, kind, "part of", functional=True)
     return [
         Facts(_relation(column, leaves), leaves, labels),
         Facts(parent, pl.concat(above), labels),

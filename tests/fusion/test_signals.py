@@ -168,6 +168,16 @@ class TestOwnSignals:
         later = replace(HISTORIES, ages=HISTORIES.ages + 42)  # 45 days, three intervals
         assert of(later, "again_late")[1, 0] == pytest.approx(1.0, rel=1e-4)
 
+    def test_a_user_without_events_has_none(self) -> None:
+        alone = Histories(
+            np.array([0, 0]), np.array([], int), np.array([]), np.array([], np.float32), 4, True
+        )
+        pairs = Pairs.from_mask(np.ones((1, 4), dtype=bool))
+
+        values = computed(alone, pairs)
+
+        assert not any(column.any() for name, column in values.items() if name.startswith("own"))
+
 
 PATHS = Affinity(
     {
@@ -192,16 +202,6 @@ def test_without_paths_a_mere_handful_of_entities_is_no_category() -> None:
     finer = csr_array(np.eye(4, 6))
     assert moment_of(Affinity({"brand": brand, "finer": finer})).categories is finer
     assert moment_of(Affinity({"brand": brand})).categories is brand
-
-    def test_a_user_without_events_has_none(self) -> None:
-        alone = Histories(
-            np.array([0, 0]), np.array([], int), np.array([]), np.array([], np.float32), 4, True
-        )
-        pairs = Pairs.from_mask(np.ones((1, 4), dtype=bool))
-
-        values = computed(alone, pairs)
-
-        assert not any(column.any() for name, column in values.items() if name.startswith("own"))
 
 
 class TestPopularity:

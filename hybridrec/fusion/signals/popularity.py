@@ -19,9 +19,8 @@ YEAR_DAYS = 365.25
 def popularity(histories: Histories, *, seasonal: bool) -> dict[str, FloatArray]:
     """How popular items are as of the moment of the histories, ``(n_items,)`` each.
 
-    With times, how surely and soon they are met again too; see :func:`.rhythm.return_rates`.
-
-    Users are counted, not events, so that one heavy buyer makes nothing popular.
+    Users are counted, not events, so that one heavy buyer makes nothing popular. With times, how
+    surely and soon items are met again is among them; see :func:`.rhythm.return_rates`.
 
     Args:
         histories: of all users.
