@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from hybridrec.evaluation.protocols import Question
+from hybridrec.fusion.pairs import NONE
 from hybridrec.fusion.pipeline import Fusion
 
 BLOCK_USERS = 256
@@ -34,7 +35,10 @@ def candidate_recall(fusion: Fusion, question: Question) -> pl.DataFrame:
         part, _ = question.of_users(users)
         rows = np.repeat(np.arange(users.size), np.diff(part.relevant.indptr))
         hits, everything = {}, np.zeros(part.relevant.shape, dtype=bool)
-        for name, mask in fusion.sources(part.histories, question.exclude):
+        for name, items in fusion.sources(part.histories, question.exclude):
+            mask = np.zeros_like(everything)
+            places = np.nonzero(items != NONE)
+            mask[places[0], items[places]] = True
             hits[name] = mask[rows, part.relevant.indices]
             sizes[name] = sizes.get(name, 0) + int(mask.sum())
             everything |= mask

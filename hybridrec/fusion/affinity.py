@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array, hstack
+from scipy.sparse import block_diag, csr_array, hstack
 
 from hybridrec.arrays import FloatArray, IntArray
 from hybridrec.fusion.pairs import Pairs
@@ -87,13 +87,21 @@ class Affinity:
         return Affinity({name: self.links.get(name, empty) for name in relations})
 
     @cached_property
-    def _joined(self) -> tuple[csr_array, IntArray]:
-        """All relations side by side ``(n_items, n_entities)``, and the relation of each link."""
+    def _of_items(self) -> csr_array:
+        """What each item is joined to by each relation, ``(n_items · n_relations, n_entities)``.
+
+        Entities of all relations side by side, rows item by item.
+        """
         relations = [csr_array(links) for links in self.links.values()]
-        joined = csr_array(hstack(relations, format="csr"))
-        joined.sort_indices()
-        ends = np.cumsum([links.shape[1] for links in relations])
-        return joined, np.searchsorted(ends, joined.indices, side="right")
+        by_relation = csr_array(block_diag(relations, format="csr"))
+        n_items = relations[0].shape[0]
+        rows = np.arange(len(relations) * n_items).reshape(len(relations), n_items).T
+        return csr_array(by_relation[rows.ravel()])
+
+    @cached_property
+    def _joined(self) -> csr_array:
+        """All relations side by side, ``(n_items, n_entities)``."""
+        return csr_array(hstack([csr_array(links) for links in self.links.values()], format="csr"))
 
     def shares(self, weights: csr_array, pairs: Pairs, profiles: int = 1) -> FloatArray:
         """The share of each history that an item has in common with it, by relation, 0 to 1.
@@ -106,22 +114,19 @@ class Affinity:
         Returns:
             ``(n_relations, n_profiles, n_pairs)``.
         """
-        shares = np.zeros((len(pairs) * len(self.links), profiles), dtype=np.float32)
-        if len(pairs) and any(links.nnz for links in self.links.values()):
-            joined, relations = self._joined
-            mix = (mean_weights(weights) @ joined).toarray()
-            of_user = np.ascontiguousarray(mix.reshape(profiles, -1, mix.shape[1]).swapaxes(0, 1))
-            held = np.diff(joined.indptr)[pairs.items]
-            ends = np.cumsum(held)
-            links = np.arange(ends[-1]) + np.repeat(joined.indptr[pairs.items] - ends + held, held)
-            pair = np.repeat(np.arange(len(pairs)), held)
-            common = of_user[pairs.users[pair], :, joined.indices[links]]
-            common *= joined.data[links, None]
-            place = pair * len(self.links) + relations[links]
-            first = np.flatnonzero(np.diff(place, prepend=-1))
-            if first.size:
-                shares[place[first]] = np.add.reduceat(common, first)
-        return shares.reshape(len(pairs), len(self.links), profiles).transpose(1, 2, 0)
+        if not len(pairs) or not any(links.nnz for links in self.links.values()):
+            return np.zeros((len(self.links), profiles, len(pairs)), dtype=np.float32)
+        mix = (mean_weights(weights) @ self._joined).toarray()
+        width = mix.shape[1]
+        of_user = mix.reshape(profiles, -1, width).transpose(1, 2, 0).reshape(-1, profiles)
+        rows = pairs.items[:, None] * len(self.links) + np.arange(len(self.links))
+        held = self._of_items[rows.ravel()]
+        # each pair's entities are those of its user's own mix
+        ends = held.indptr[:: len(self.links)]
+        places = held.indices + np.repeat(pairs.users * width, np.diff(ends))
+        shape = (held.shape[0], len(of_user))
+        shares = csr_array((held.data, places, held.indptr), shape=shape) @ of_user
+        return np.asarray(shares.reshape(len(pairs), len(self.links), profiles).transpose(1, 2, 0))
 
     def attribute(self, weights: csr_array, item: int) -> FloatArray:
         """What each past item has in common with one item, over all relations, ``(n_past,)``."""

@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
 from scipy.sparse import csr_array
 
 from hybridrec.arrays import BoolArray, FloatArray, IntArray
 from hybridrec.config import CandidatesConfig
+from hybridrec.fusion.item_to_item import dense_product
 from hybridrec.fusion.moment import Moment
-from hybridrec.fusion.pairs import Pairs
+from hybridrec.fusion.pairs import NONE, Pairs
 from hybridrec.fusion.profiles import Scores
+from hybridrec.fusion.search import best_of_rows
 from hybridrec.towers.base import mean_weights
 
 CATEGORY_PROFILE: Final = "short"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Which items may be shown to whom.
+
+    Args:
+        allowed: ``(n_items,)`` those that may be shown at all; all when ``None``.
+        met: users and items, ``(n_met,)`` each, that are not to meet again; ``None`` where nothing
+            is left out for having been met.
+    """
+
+    allowed: BoolArray | None = None
+    met: tuple[IntArray, IntArray] | None = None
+
+    def hide(self, scores: FloatArray) -> FloatArray:
+        """Scores ``(…, n_users, n_items)``, in place: −∞ for what may not be shown."""
+        if self.allowed is not None:
+            np.copyto(scores, -np.inf, where=~self.allowed)
+        if self.met is not None:
+            scores[(..., *self.met)] = -np.inf
+        return scores
 
 
 def find_candidates(
     scores: Scores,
     moment: Moment,
     own: csr_array | None,
-    allowed: BoolArray,
+    shown: Shown,
     config: CandidatesConfig,
     include: int | IntArray | None = None,
 ) -> Pairs:
@@ -34,27 +58,24 @@ def find_candidates(
         moment: what is popular, and in which category.
         own: the users' weighted histories, whose best are candidates too; ``None`` where items
             once seen are not wanted again.
-        allowed: ``(n_users, n_items)`` which items may be recommended at all.
+        shown: which items may be candidates at all.
         config: how many of each.
         include: an item, or several, to be candidates of everyone, whatever the sources say.
     """
-    chosen = np.zeros_like(allowed)
-    for _, found in sources(scores, moment, own, allowed, config):
-        chosen |= found
-    chosen &= allowed
+    found = [items for _, items in sources(scores, moment, own, shown, config)]
     if include is not None:
-        chosen[:, include] = True
-    return Pairs.from_mask(chosen)
+        found.append(np.tile(np.atleast_1d(include), (scores.n_users, 1)))
+    return Pairs.from_items(np.concatenate(found, axis=1))
 
 
 def sources(
     scores: Scores,
     moment: Moment,
     own: csr_array | None,
-    allowed: BoolArray,
+    shown: Shown,
     config: CandidatesConfig,
-) -> Iterator[tuple[str, BoolArray]]:
-    """Every source by name, and what it brings up, ``(n_users, n_items)``.
+) -> Iterator[tuple[str, IntArray]]:
+    """Every source by name, and the items it brings up, ``(n_users, n)``, −1 where fewer.
 
     They are every tower under the long and the short profile, every item-to-item matrix under the
     short and the last, what is popular now, what is popular now in the categories of the history,
@@ -63,31 +84,30 @@ def sources(
     for scorer in scores.scorers:
         spared = "long" if scorer in moment.matrices else "last"
         sought = [profile for profile in scores.weights if profile != spared]
-        for profile, every in zip(sought, scores.of_all(scorer, sought), strict=True):
-            within = np.where(allowed, every, -np.inf)
-            yield f"{scorer}/{profile}", _best(within, config.per_source)
-    popular = np.where(allowed, moment.popular, -np.inf)
-    yield "popular", _best(popular, config.per_source)
-    categories = moment.categories
-    if categories is not None:
-        mix = mean_weights(scores.weights[CATEGORY_PROFILE]) @ categories
-        shares = np.ascontiguousarray((categories @ mix.toarray().T).T)
-        within = np.where(allowed, shares * np.expm1(moment.popular), -np.inf)
-        yield "popular in category", _best(within, config.per_source)
+        every = shown.hide(scores.of_all(scorer, sought))
+        for profile, best in zip(sought, best_of_rows(every, config.per_source), strict=True):
+            yield f"{scorer}/{profile}", best
+    popular = np.tile(moment.popular, (1 if shown.met is None else scores.n_users, 1))
+    best = best_of_rows(shown.hide(popular), config.per_source)
+    yield "popular", np.broadcast_to(best, (scores.n_users, best.shape[1]))
+    by_category = moment.popular_by_category
+    if moment.categories is not None and by_category is not None:
+        mix = mean_weights(scores.weights[CATEGORY_PROFILE]) @ moment.categories
+        within = shown.hide(dense_product(csr_array(mix), by_category))
+        yield "popular in category", best_of_rows(within, config.per_source)
     if own is not None:
-        rows = np.repeat(np.arange(own.shape[0]), np.diff(own.indptr))
-        order = np.lexsort((-own.data, rows))
-        rank = np.arange(own.nnz) - np.repeat(own.indptr[:-1], np.diff(own.indptr))
-        best = order[rank < config.own]
-        found = np.zeros_like(allowed)
-        found[rows[best], own.indices[best]] = True
-        yield "own", found & allowed
+        yield "own", _weightiest(own, config.own, shown.allowed)
 
 
-def _best(scores: FloatArray, n: int) -> BoolArray:
-    """Marks the best ``n`` of every row; those of no score above 0 too, where there are no more."""
-    # numpy's argpartition takes ten times as long where many scores are equal
-    best = torch.topk(torch.from_numpy(scores), min(n, scores.shape[1]), sorted=False)
-    chosen = np.zeros(scores.shape, dtype=bool)
-    np.put_along_axis(chosen, best.indices.numpy(), True, axis=1)
-    return chosen
+def _weightiest(own: csr_array, n: int, allowed: BoolArray | None) -> IntArray:
+    """Each user's own items that weigh most, ``(n_users, n)``, without those not allowed."""
+    counts = np.diff(own.indptr)
+    rows = np.repeat(np.arange(counts.size), counts)
+    order = np.lexsort((-own.data, rows))
+    rank = np.arange(own.nnz) - np.repeat(own.indptr[:-1], counts)
+    kept = rank < n
+    items = np.full((counts.size, min(n, int(counts.max(initial=0)))), NONE)
+    items[rows[kept], rank[kept]] = own.indices[order[kept]]
+    if allowed is not None:
+        items[~allowed[items]] = NONE
+    return items

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from hybridrec.arrays import BoolArray, FloatArray, HalfArray, IntArray
 from hybridrec.fusion.pairs import Pairs, concatenate
+
+GREATEST: Final = 60_000.0
+"""Of what is kept in half precision."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,12 @@ class Examples:
     inputs: HalfArray
     chosen: BoolArray
     stands_for: FloatArray
+
+    @classmethod
+    def of(cls, pairs: Pairs, inputs: FloatArray, chosen: BoolArray) -> Examples:
+        """Candidates of which each stands for itself."""
+        half = np.clip(inputs, -GREATEST, GREATEST).astype(np.float16)
+        return cls(pairs, half, chosen, np.ones(pairs.n_users, dtype=np.float32))
 
     @classmethod
     def none(cls) -> Examples:
@@ -49,7 +59,7 @@ class Examples:
             np.concatenate([part.stands_for for part in parts]),
         )
 
-    def of(self, users: BoolArray) -> Examples:
+    def of_users(self, users: BoolArray) -> Examples:
         """Those of some users, ``(n_users,)``, alone."""
         if users.all():
             return self
@@ -61,7 +71,7 @@ class Examples:
 
     def learnable(self) -> Examples:
         """Without users none of whose choices any source brought up."""
-        return self.of(self.chosen_of_user > 0)
+        return self.of_users(self.chosen_of_user > 0)
 
     def thinned(self, others: int, random: np.random.Generator) -> Examples:
         """All that was chosen, and at most so many others of each user, drawn evenly."""

@@ -28,7 +28,7 @@ class ItemToItem:
 
     def scores(self, weights: csr_array) -> FloatArray:
         """What weighted histories foretell, ``(n_users, n_items)``."""
-        return np.asarray((mean_weights(weights) @ self.weights).todense(), dtype=np.float32)
+        return dense_product(mean_weights(weights), self.weights)
 
     def attribute(self, weights: csr_array, items: IntArray) -> FloatArray:
         """How much each past item gives to a user's scores; see :meth:`Tower.attribute`."""
@@ -69,3 +69,17 @@ class ItemToItem:
         n = arrays["indptr"].size - 1
         parts = (arrays["data"], arrays["indices"], arrays["indptr"])
         return cls(csr_array(parts, shape=(n, n)))
+
+
+def dense_product(left: csr_array, right: csr_array) -> FloatArray:
+    """The product of two sparse matrices, dense: several times as fast as by way of a sparse one.
+
+    >>> dense_product(csr_array([[2.0, 0], [1, 1]]), csr_array([[0.0, 3, 0], [0, 1, 5]])).tolist()
+    [[0.0, 6.0, 0.0], [0.0, 4.0, 5.0]]
+    """
+    summands = right[left.indices]
+    summands.data *= np.repeat(left.data, np.diff(summands.indptr))
+    # entries of the same place are added up when they are written out
+    parts = (summands.data, summands.indices, summands.indptr[left.indptr])
+    product = csr_array(parts, shape=(left.shape[0], right.shape[1])).toarray()
+    return np.asarray(product, dtype=np.float32)

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, diags_array
 
 from hybridrec.arrays import DoubleArray, FloatArray
 from hybridrec.fusion.affinity import Affinity, path_relation
@@ -74,6 +74,14 @@ class Moment:
             return held[above]
         several = [links for links in held.values() if links.shape[1] > HANDFUL]
         return min(several or held.values(), key=lambda links: links.shape[1], default=None)
+
+    @cached_property
+    def popular_by_category(self) -> csr_array | None:
+        """How many users each category's items have now, ``(n_entities, n_items)``."""
+        if self.categories is None:
+            return None
+        users = diags_array(np.expm1(self.popular))
+        return csr_array((users @ self.categories).T)
 
     def extended(self, rows: pl.DataFrame, catalogue: pl.DataFrame, affinity: Affinity) -> Moment:
         """With more items, whom nobody has met yet.

@@ -14,6 +14,7 @@ from hybridrec.fusion.attributes import AttributePopularity
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.pipeline import BLOCK_SCORES, Candidates, Fusion
 from hybridrec.fusion.profiles import Scores, profile_weights
+from hybridrec.fusion.ranker import Standardised
 from hybridrec.fusion.signals.declaration import Asked
 
 
@@ -113,10 +114,11 @@ def _popular(
     pairs = Pairs.from_mask(chosen)
     weights = profile_weights(histories, fusion.config)
     asked = Asked(histories, weights, pairs, Scores(fusion.scorers, weights), fusion.moment)
+    nothing = np.zeros((0, 0), dtype=np.float32)
     return NewcomerCandidates(
         asked,
-        np.zeros((pairs.items.size, 0), dtype=np.float32),
         fusion.rankers[question],
+        Standardised(nothing, nothing, nothing),
         popularity,
         groups,
         scores[pairs.users, pairs.items],

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
 from hybridrec.arrays import BoolArray, FloatArray, IntArray
+
+NONE: Final = -1
+"""Where there is no further item."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,15 @@ class Pairs:
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         return cls(indptr, np.nonzero(mask)[1].astype(np.int64))
 
+    @classmethod
+    def from_items(cls, items: IntArray) -> Pairs:
+        """The pairs of items ``(n_users, n)``, in any order, each once; −1 is none."""
+        ordered = np.sort(items, axis=1)
+        kept = ordered != NONE
+        kept[:, 1:] &= ordered[:, 1:] != ordered[:, :-1]
+        indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int64)
+        return cls(indptr, ordered[kept])
+
     def __len__(self) -> int:
         return self.items.size
 
@@ -42,7 +55,7 @@ class Pairs:
         """The user of every pair, ``(n_pairs,)``."""
         return np.repeat(np.arange(self.n_users), self.counts)
 
-    @property
+    @cached_property
     def counts(self) -> IntArray:
         """How many candidates each user has, ``(n_users,)``."""
         return np.diff(self.indptr)

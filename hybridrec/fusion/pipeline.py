@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import torch
 from scipy.sparse import csr_array
 
 from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray, NamedArrays
@@ -19,7 +20,7 @@ from hybridrec.config import Exclude, RecommenderConfig
 from hybridrec.data.histories import Histories
 from hybridrec.devices import single_threaded_blas
 from hybridrec.fusion.affinity import Affinity
-from hybridrec.fusion.candidates import find_candidates, sources
+from hybridrec.fusion.candidates import Shown, find_candidates, sources
 from hybridrec.fusion.examples import Examples
 from hybridrec.fusion.meetings import Meetings
 from hybridrec.fusion.moment import Moment
@@ -30,15 +31,17 @@ from hybridrec.fusion.search import SearchAxes
 from hybridrec.fusion.signals.declaration import Asked, Scope, Signal
 from hybridrec.fusion.signals.popularity import popularity
 from hybridrec.fusion.signals.registry import compute_signals, declared_signals
-from hybridrec.progress import track
+from hybridrec.parallel import side_by_side
+from hybridrec.progress import counter
 from hybridrec.towers.base import Tower
 from kg import KnowledgeGraph
 
 A_DAY: Final = timedelta(days=1)
+CPU: Final = torch.device("cpu")
 FEWEST_HELD_OUT: Final = 50
 """Fewer users tell nothing of when to stop, and are learnt from instead."""
-BLOCK_SCORES = 6_000_000
-"""(user, item) scores of one tower held at a time; 24 MB."""
+BLOCK_SCORES = 1_000_000
+"""(user, item) scores of one scorer held at a time, of each thread; 4 MB, which caches hold."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,13 @@ class Candidates:
 
     Args:
         asked: users, candidates and the shop as of the moment.
-        values: signals, ``(n_pairs, n_signals)``.
         ranker: what scores them.
+        standardised: the signals as the ranker sees them.
     """
 
     asked: Asked
-    values: FloatArray
     ranker: Ranker
+    standardised: Standardised
 
     @property
     def histories(self) -> Histories:
@@ -69,11 +72,6 @@ class Candidates:
     def pairs(self) -> Pairs:
         """The candidates."""
         return self.asked.pairs
-
-    @cached_property
-    def standardised(self) -> Standardised:
-        """The signals as the ranker sees them."""
-        return self.ranker.standardise(self.pairs, self.values)
 
     @cached_property
     def scores(self) -> FloatArray:
@@ -188,15 +186,14 @@ class Fusion:
         others = random.permutation(others)[: math.ceil(config.users * config.held_out)]
         asked = np.sort(np.concatenate([drawn, others]))
         histories, targets = histories.of(asked), csr_array(targets[asked])
-        ranker = self.rankers[question]
         learnt, held_out = [], []
         for users, block in self.blocks(histories, question):
             met = targets[users][block.pairs.users, block.pairs.items]
             hit = np.asarray(met).ravel() > 0
-            every = ranker.examples(block.pairs, block.values, hit)
+            every = Examples.of(block.pairs, block.standardised.inputs, hit)
             out = out_of_sample[asked[users]]
-            learnt.append(every.of(~out).learnable().thinned(config.others, random))
-            held_out.append(every.of(out))
+            learnt.append(every.of_users(~out).learnable().thinned(config.others, random))
+            held_out.append(every.of_users(out))
         return Examples.joined(learnt), Examples.joined(held_out)
 
     def fit(self, question: Exclude, examples: Examples, held_out: Examples) -> None:
@@ -278,35 +275,28 @@ class Fusion:
             allowed: ``(n_items,)`` the items that may be recommended; all when ``None``.
             include: an item, or several, to be candidates whatever sources and ``allowed`` say.
         """
-        ranker = self.rankers[exclude]
-        with single_threaded_blas():  # beside torch's threads, BLAS's own halve the speed
-            scores, own, mask = self._sought(histories, exclude, allowed)
-            pairs = find_candidates(scores, self.moment, own, mask, self.config.candidates, include)
-            asked = Asked(histories, scores.weights, pairs, scores, self.moment)
-            return Candidates(asked, compute_signals(ranker.signals, asked), ranker)
+        [found] = self._side_by_side([histories], exclude, allowed, include)
+        return found
 
-    def sources(self, histories: Histories, exclude: Exclude) -> Iterator[tuple[str, BoolArray]]:
-        """Every source of candidates by name, and what it brings up, ``(n_users, n_items)``.
+    def sources(self, histories: Histories, exclude: Exclude) -> Iterator[tuple[str, IntArray]]:
+        """Every source of candidates by name, and what it brings up; see :func:`.sources`.
 
         Args:
             histories: the users' own histories, ages as of the moment observed.
             exclude: which question is asked.
         """
-        scores, own, mask = self._sought(histories, exclude, None)
-        yield from sources(scores, self.moment, own, mask, self.config.candidates)
+        scores, own, shown = self._sought(histories, exclude, None)
+        yield from sources(scores, self.moment, own, shown, self.config.candidates)
 
     def _sought(
         self, histories: Histories, exclude: Exclude, allowed: BoolArray | None
-    ) -> tuple[Scores, csr_array | None, BoolArray]:
+    ) -> tuple[Scores, csr_array | None, Shown]:
         """What scorers give, the users' own items where wanted, and which items may be shown."""
         weights = profile_weights(histories, self.config)
-        shape = (histories.n_users, histories.n_items)
-        mask = np.ones(shape, dtype=bool) if allowed is None else np.tile(allowed, (shape[0], 1))
-        own: csr_array | None = weights["long"]
+        scores = Scores(self.scorers, weights, self._axes)
         if exclude == "seen":
-            mask[histories.users, histories.items] = False
-            own = None
-        return Scores(self.scorers, weights, self._axes), own, mask
+            return scores, None, Shown(allowed, (histories.users, histories.items))
+        return scores, weights["long"], Shown(allowed)
 
     def blocks(
         self,
@@ -316,10 +306,39 @@ class Fusion:
         include: IntArray | None = None,
     ) -> Iterator[tuple[IntArray, Candidates]]:
         """Candidates of all users, block by block, with the user rows of each block."""
+        n_users, together = histories.n_users, torch.get_num_threads()
         size = max(1, BLOCK_SCORES // max(histories.n_items, 1))
-        blocks = np.array_split(np.arange(histories.n_users), max(1, -(-histories.n_users // size)))
-        for users in track(blocks, f"candidates and signals ({exclude})", len(blocks)):
-            yield users, self.candidates(histories.of(users), exclude, allowed, include)
+        number = max(-(-n_users // size), min(n_users, together), 1)
+        blocks = np.array_split(np.arange(n_users), number)
+        with counter(f"candidates and signals ({exclude})", number) as advance:
+            for start in range(0, number, together):
+                some = blocks[start : start + together]
+                parts = [histories.of(users) for users in some]
+                for found in zip(
+                    some, self._side_by_side(parts, exclude, allowed, include), strict=True
+                ):
+                    yield found
+                    advance()
+
+    def _side_by_side(
+        self,
+        blocks: Sequence[Histories],
+        exclude: Exclude,
+        allowed: BoolArray | None,
+        include: int | IntArray | None,
+    ) -> list[Candidates]:
+        """Candidates of each block, each found on a thread of its own."""
+        ranker, settings = self.rankers[exclude], self.config.candidates
+
+        def work(histories: Histories) -> Candidates:
+            scores, own, shown = self._sought(histories, exclude, allowed)
+            pairs = find_candidates(scores, self.moment, own, shown, settings, include)
+            asked = Asked(histories, scores.weights, pairs, scores, self.moment)
+            values = compute_signals(ranker.signals, asked)
+            return Candidates(asked, ranker, ranker.standardise(pairs, values))
+
+        with single_threaded_blas():  # it would start threads beside these
+            return side_by_side(work, blocks, CPU)
 
 
 def _unit(embeddings: FloatArray) -> FloatArray:

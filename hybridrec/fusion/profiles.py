@@ -86,6 +86,11 @@ class Scores:
         self._vectors: dict[str, FloatArray] = {}
         self._of_all: dict[str, FloatArray] = {}
 
+    @property
+    def n_users(self) -> int:
+        """Users of the block."""
+        return next(iter(self.weights.values())).shape[0]
+
     @cached_property
     def stacked(self) -> csr_array:
         """The weighted histories of every profile, one below the other.
@@ -108,7 +113,7 @@ class Scores:
     def of_all(self, scorer: str, profiles: Sequence[str]) -> FloatArray:
         """What a scorer gives every item under some profiles, ``(n_profiles, n_users, n_items)``.
 
-        Nearly that, where it is sought on axes.
+        Nearly that, where it is sought on axes; an array of the caller's own.
         """
         model = self.scorers[scorer]
         places = [list(self.weights).index(profile) for profile in profiles]

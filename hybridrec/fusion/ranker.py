@@ -34,8 +34,6 @@ NOTHING_TO_LEARN: Final = (
     "the ranker has nothing to learn from: after the towers' training moment nobody chose any "
     "candidate; give more events or a longer ranker.horizon_days"
 )
-GREATEST: Final = 60_000.0
-"""Of what is kept in half precision."""
 ROWS: Final = 8_192
 """Pairs scored at a time: what lies between the layers stays in the processor's cache."""
 CALIBRATION: Final = "calibration."
@@ -206,9 +204,7 @@ class Ranker:
             values: their signals, ``(n_pairs, n_signals)``.
             chosen: ``(n_pairs,)`` whether the user did choose the item.
         """
-        each_one = np.ones(pairs.n_users, dtype=np.float32)
-        inputs = np.clip(self.standardise(pairs, values).inputs, -GREATEST, GREATEST)
-        return Examples(pairs, inputs.astype(np.float16), chosen, each_one)
+        return Examples.of(pairs, self.standardise(pairs, values).inputs, chosen)
 
     def standardise(self, pairs: Pairs, values: FloatArray) -> Standardised:
         """Places of signals among each user's candidates, and levels as they are."""

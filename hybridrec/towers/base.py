@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
 
@@ -181,5 +182,7 @@ def mean_weights(weights: csr_array) -> csr_array:
     totals = np.bincount(rows, logs, minlength=weights.shape[0]).astype(np.float64)
     scale = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
     shares = (logs * scale[rows]).astype(np.float32)
-    # built anew once: a product would reorder the indices, and copies cost a visitor more
-    return csr_array((shares, weights.indices, weights.indptr), shape=weights.shape)
+    # a product would reorder the indices, and to build a matrix anew costs a visitor more
+    means = copy(weights)
+    means.data = shares
+    return means

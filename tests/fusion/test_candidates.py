@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from hybridrec.config import CandidatesConfig
 from hybridrec.fusion.affinity import Affinity
-from hybridrec.fusion.candidates import find_candidates, sources
+from hybridrec.fusion.candidates import Shown, find_candidates, sources
 from hybridrec.fusion.moment import Moment
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.profiles import Scores
@@ -52,13 +52,12 @@ def found(
     allowed: list[int] | None = None,
     include: int | None = None,
 ) -> list[int]:
-    mask = np.zeros((1, ITEMS), dtype=bool)
-    mask[0, range(ITEMS) if allowed is None else allowed] = True
+    mask = None if allowed is None else np.isin(range(ITEMS), allowed)
     pairs = find_candidates(
         scores_of(text=TEXT, graph=GRAPH),
         shop(),
         OWN if own else None,
-        mask,
+        Shown(mask),
         CandidatesConfig(per_source=per_source, own=own),
         include,
     )
@@ -103,40 +102,40 @@ def test_candidates_are_allowed_and_the_best_of_each_source_among_them(
     random = np.random.default_rng(seed)
     scores = random.normal(size=(3, ITEMS)).astype(np.float32)
     popularity = random.normal(size=ITEMS).astype(np.float32)
-    allowed = random.random((3, ITEMS)) < 0.6
+    allowed = random.random(ITEMS) < 0.8
+    met = random.random((3, ITEMS)) < (0.0 if with_own else 0.3)
     own = csr_array(random.random((3, ITEMS)) * (random.random((3, ITEMS)) < 0.4))
 
     pairs: Pairs = find_candidates(
         scores_of(text=scores),
         shop(popularity),
         own if with_own else None,
-        allowed,
+        Shown(allowed, np.nonzero(met)),
         CandidatesConfig(per_source=per_source, own=2),
     )
 
-    for user in range(3):
+    for user, free in enumerate(allowed & ~met):
         here = set(pairs.items[pairs.of(user)].tolist())
         lists = [(scores[user], per_source), (popularity, per_source)]
         expected = set()
         for values, n in lists:
-            best = np.argsort(-np.where(allowed[user], values, -np.inf), kind="stable")[:n]
-            expected |= {int(item) for item in best if allowed[user, item]}
+            best = np.argsort(-np.where(free, values, -np.inf), kind="stable")[:n]
+            expected |= {int(item) for item in best if free[item]}
         if with_own:
             row = own[[user]].toarray()[0]
             best = [item for item in np.argsort(-row, kind="stable")[:2] if row[item] > 0]
-            expected |= {int(item) for item in best if allowed[user, item]}
+            expected |= {int(item) for item in best if free[item]}
         assert here == expected
 
 
 @pytest.mark.parametrize("user", [0, 1])
 def test_users_do_not_see_each_others_candidates(user: int) -> None:
     scores = np.concatenate([TEXT, GRAPH])
-    allowed = np.ones((2, ITEMS), dtype=bool)
     both = find_candidates(
         scores_of(text=scores),
         shop(),
         None,
-        allowed,
+        Shown(),
         CandidatesConfig(per_source=1),
     )
 
@@ -147,17 +146,16 @@ def test_what_is_popular_in_the_users_categories_is_a_source() -> None:
     kinds = csr_array(np.array([[1.0, 0], [1, 0], [0, 1], [0, 1], [0, 1], [1, 0]]))
     history = csr_array(np.array([[2.0, 0, 0, 0, 0, 0]], dtype=np.float32))
     scores = Scores({}, {"short": history})
-    allowed = np.ones((1, ITEMS), dtype=bool)
 
     brought = dict(
         sources(
             scores,
             shop(affinity=Affinity({"kind": kinds})),
             None,
-            allowed,
+            Shown(),
             CandidatesConfig(per_source=2),
         )
     )
 
-    assert np.flatnonzero(brought["popular"]).tolist() == [2, 5]
-    assert np.flatnonzero(brought["popular in category"]).tolist() == [1, 5]
+    assert sorted(brought["popular"][0].tolist()) == [2, 5]
+    assert sorted(brought["popular in category"][0].tolist()) == [1, 5]

@@ -25,6 +25,18 @@ def test_pairs_are_what_the_mask_marks(mask: npt.NDArray[np.bool_]) -> None:
         assert pairs.items[pairs.of(user)].tolist() == np.flatnonzero(mask[user]).tolist()
 
 
+@given(MASKS, st.integers(0, 2**32))
+def test_items_in_any_order_count_once(mask: npt.NDArray[np.bool_], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    items = np.where(mask, np.arange(mask.shape[1]), -1)
+    twice = random.permuted(np.concatenate([items, items], axis=1), axis=1)
+
+    pairs = Pairs.from_items(twice)
+
+    assert pairs.indptr.tolist() == Pairs.from_mask(mask).indptr.tolist()
+    assert pairs.items.tolist() == Pairs.from_mask(mask).items.tolist()
+
+
 @given(MASKS)
 def test_means_are_over_each_users_candidates(mask: npt.NDArray[np.bool_]) -> None:
     pairs = Pairs.from_mask(mask)

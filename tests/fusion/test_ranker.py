@@ -297,7 +297,7 @@ class TestExamples:
         every = self.examples()
         first = np.arange(USERS) < 20
 
-        joined = Examples.joined([Examples.none(), every.of(first), every.of(~first)])
+        joined = Examples.joined([Examples.none(), every.of_users(first), every.of_users(~first)])
 
         np.testing.assert_array_equal(joined.pairs.indptr, every.pairs.indptr)
         np.testing.assert_array_equal(joined.inputs, every.inputs)

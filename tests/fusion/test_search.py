@@ -6,7 +6,7 @@ from scipy.sparse import csr_array
 
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.profiles import Scores
-from hybridrec.fusion.search import FEW, SearchAxes, inner_products
+from hybridrec.fusion.search import LONG, SearchAxes, best_of_rows, inner_products
 from hybridrec.towers.base import HistoryMeanTower
 
 USERS, ITEMS, DIM = 5, 40, 16
@@ -93,10 +93,34 @@ def test_a_user_without_candidates_among_others(
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("users", [1, FEW, FEW + 1, 60])
-def test_few_vectors_and_many_have_the_same_products(embeddings: np.ndarray, users: int) -> None:
-    vectors = np.random.default_rng(3).normal(size=(2, users, DIM)).astype(np.float32)
+def test_products_of_several_profiles(embeddings: np.ndarray) -> None:
+    vectors = np.random.default_rng(3).normal(size=(2, USERS, DIM)).astype(np.float32)
 
     found = inner_products(vectors, embeddings)
 
     np.testing.assert_allclose(found, vectors @ embeddings.T, atol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [1, 6])
+@pytest.mark.parametrize("items", [3, 40, LONG, LONG + 5, 3 * LONG + 15])
+@pytest.mark.parametrize("levels", [2, 10**6])
+def test_the_best_of_rows_are_the_best(rows: int, items: int, levels: int) -> None:
+    scores = np.random.default_rng(4).integers(0, levels, (2, rows, items)).astype(np.float32)
+
+    found = best_of_rows(scores, 40)
+
+    assert found.shape == (2, rows, min(40, items))
+    best = np.sort(np.take_along_axis(scores, found, axis=2))[..., ::-1]
+    np.testing.assert_array_equal(best, np.sort(scores)[..., ::-1][..., :40])
+    each_once = np.sort(found)
+    assert (each_once[..., 1:] != each_once[..., :-1]).all()
+
+
+@pytest.mark.parametrize("rows", [1, 6])
+def test_what_is_minus_infinite_is_none_of_the_best(rows: int) -> None:
+    scores = np.full((rows, LONG + 3), -np.inf, dtype=np.float32)
+    scores[:, [5, LONG + 2]] = 1.0
+
+    found = best_of_rows(scores, 4)
+
+    assert np.sort(found).tolist() == [[-1, -1, 5, LONG + 2]] * rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
     return [Signal(n, "context", m, absolute=True, relative=False) for n, m in meanings.items()]
 
 
-def _compute(asked: Asked) -> Values:
+def _compute(asked: Asked, wanted: Collection[str]) -> Values:
     histories = asked.histories
     lengths = np.diff(histories.indptr)
     of_user = {

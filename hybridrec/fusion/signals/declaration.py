@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self, TypeAlias
@@ -156,8 +156,8 @@ class Family:
     Args:
         declare: the signals that a scope has; ``repeats`` tells whether items that the user has met
             may be recommended again.
-        compute: their values.
+        compute: the values of those of its signals that are wanted, by name; more do no harm.
     """
 
     declare: Callable[[Scope, bool], Sequence[Signal]]
-    compute: Callable[[Asked], Values]
+    compute: Callable[[Asked, Collection[str]], Values]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -39,7 +39,9 @@ def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
     return signals
 
 
-def _compute(asked: Asked) -> Values:
+def _compute(asked: Asked, wanted: Collection[str]) -> Values:
+    if "own" not in wanted:
+        return {}
     histories = asked.histories
     rhythm = Rhythm.of(histories)
     at, own = rhythm.places(asked.users * histories.n_items + asked.items)

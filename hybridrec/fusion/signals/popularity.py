@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -67,9 +67,10 @@ def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
     return signals
 
 
-def _compute(asked: Asked) -> Values:
-    columns = asked.moment.statistics
-    return {name: column[asked.items] for name, column in columns.items()}
+def _compute(asked: Asked, wanted: Collection[str]) -> Values:
+    # usual_interval is no signal by itself
+    known = asked.moment.statistics
+    return {name: column[asked.items] for name, column in known.items() if name in wanted}
 
 
 def _log_users(histories: Histories, older_than: float, up_to: float) -> FloatArray:

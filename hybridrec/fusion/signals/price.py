@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
     ]
 
 
-def _compute(asked: Asked) -> Values:
+def _compute(asked: Asked, wanted: Collection[str]) -> Values:
     levels = asked.moment.price_levels
     if levels is None:
         return {}

@@ -78,8 +78,9 @@ def compute_signals(signals: tuple[Signal, ...], asked: Asked) -> FloatArray:
             numbers.
     """
     columns: dict[str, FloatArray] = {}
+    wanted = {signal.name for signal in signals}
     for family in FAMILIES:
-        columns |= family.compute(asked)
+        columns |= family.compute(asked, wanted)
     for signal in signals:
         if signal.compute is not None:
             columns[signal.name] = _own(signal, asked)

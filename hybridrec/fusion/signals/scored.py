@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hybridrec.fusion.signals.declaration import Asked, Family, Scope, Signal, Values
 
@@ -15,7 +15,7 @@ def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
     ]
 
 
-def _compute(asked: Asked) -> Values:
+def _compute(asked: Asked, wanted: Collection[str]) -> Values:
     scores = asked.scores
     return {
         f"{scorer}/{profile}": column

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
     ]
 
 
-def _compute(asked: Asked) -> Values:
+def _compute(asked: Asked, wanted: Collection[str]) -> Values:
     affinity, scores = asked.moment.affinity, asked.scores
     shares = affinity.shares(scores.stacked, asked.pairs, len(scores.weights))
     return {

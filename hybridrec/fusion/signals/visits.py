@@ -6,7 +6,7 @@ last event than to the shop's present.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
     ]
 
 
-def _compute(asked: Asked) -> Values:
+def _compute(asked: Asked, wanted: Collection[str]) -> Values:
     meetings = asked.moment.meetings
     if meetings is None:
         return {}

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from hybridrec.learning.memory import available_memory, require_memory
+from hybridrec.parallel import one_pool, side_by_side
 from hybridrec.towers.collaborative.conjugate import (
     SMALLEST,
     Block,
@@ -27,7 +28,6 @@ from hybridrec.towers.collaborative.objective import (
     gram,
     rotated,
 )
-from hybridrec.towers.collaborative.parallel import one_pool, side_by_side
 
 BLOCK_FLOATS = {"cpu": 1 << 16, "cuda": 1 << 27}
 """Floats of a block's work arrays, one of several; on CPU they are to stay in the cache."""

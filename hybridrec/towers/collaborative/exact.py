@@ -18,8 +18,8 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from hybridrec.errors import DivergedError
+from hybridrec.parallel import side_by_side
 from hybridrec.towers.collaborative.objective import eigenbasis, gram, rotated
-from hybridrec.towers.collaborative.parallel import side_by_side
 
 BATCH_FLOATS = {"cpu": 1 << 18, "cuda": 1 << 25}
 """Floats the gathered factors of one batch may take; on CPU they are to stay in the cache."""

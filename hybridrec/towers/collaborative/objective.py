@@ -18,7 +18,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from hybridrec.towers.collaborative.parallel import side_by_side
+from hybridrec.parallel import side_by_side
 
 PART_ROWS = 4096
 """Rows of factors that are multiplied in one piece on CPU."""

@@ -1,7 +1,6 @@
 """The alternation: one objective for all solvers and for implicit; sweeps, shards, extremes."""
 
 from dataclasses import replace
-from threading import Barrier, get_ident
 from typing import Literal
 
 import numpy as np
@@ -16,7 +15,6 @@ from hybridrec.towers.collaborative import exact
 from hybridrec.towers.collaborative.alternation import Alternation, Factors, Solving
 from hybridrec.towers.collaborative.exact import ExactRows, multiplying, row_batches
 from hybridrec.towers.collaborative.objective import Objective, gram, rotated
-from hybridrec.towers.collaborative.parallel import one_pool, side_by_side
 
 DIM = 6
 OBJECTIVE = Objective(regularization=0.3, exponent=0.7, unobserved_weight=0.2)
@@ -340,59 +338,6 @@ def test_factors_are_multiplied_in_parts(monkeypatch: pytest.MonkeyPatch) -> Non
 
     torch.testing.assert_close(gram(factors), factors.T @ factors)
     torch.testing.assert_close(rotated(factors, rotation), factors @ rotation)
-
-
-def test_pieces_run_side_by_side_on_one_thread_each() -> None:
-    threads = torch.get_num_threads()
-    waiting = Barrier(2, timeout=20)  # opened by two at once only
-
-    def work(piece: int) -> tuple[int, int]:
-        waiting.wait()
-        return piece, torch.get_num_threads()
-
-    try:
-        torch.set_num_threads(2)
-        found = side_by_side(work, [5, 3, 8, 1], torch.device("cpu"))
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(threads)
-
-    assert found == [(5, 1), (3, 1), (8, 1), (1, 1)]
-
-
-def test_work_in_one_pool_shares_its_threads() -> None:
-    threads, device = torch.get_num_threads(), torch.device("cpu")
-
-    def work(_: int) -> int:
-        return get_ident()
-
-    try:
-        torch.set_num_threads(2)
-        with one_pool(device) as pool:
-            assert torch.get_num_threads() == 1
-            used = {thread for _ in range(5) for thread in side_by_side(work, range(9), device)}
-            with one_pool(device) as inner:
-                assert inner is pool
-            assert torch.get_num_threads() == 1
-        assert torch.get_num_threads() == 2
-        with one_pool(torch.device("meta")) as elsewhere:
-            assert elsewhere is None
-    finally:
-        torch.set_num_threads(threads)
-
-    assert len(used) <= 2
-    assert get_ident() not in used
-
-
-def test_an_error_in_one_piece_is_raised_and_threads_are_as_before() -> None:
-    threads = torch.get_num_threads()
-    try:
-        torch.set_num_threads(2)
-        with pytest.raises(ZeroDivisionError):
-            side_by_side(lambda piece: 1 / piece, [1, 0, 2], torch.device("cpu"))
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(threads)
 
 
 def test_multiplying_leaves_the_setting_of_cuda_as_it_was() -> None:

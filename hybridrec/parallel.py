@@ -25,10 +25,10 @@ def side_by_side(
     operations gain less from threads than waiting for these costs, above all on a busy machine.
     Elsewhere one piece follows the other.
     """
-    if len(pieces) <= 1:
-        return [work(piece) for piece in pieces]
     with one_pool(device) as pool:
-        return [work(piece) for piece in pieces] if pool is None else list(pool.map(work, pieces))
+        if pool is None or len(pieces) <= 1:
+            return [work(piece) for piece in pieces]
+        return list(pool.map(work, pieces))
 
 
 @contextmanager
