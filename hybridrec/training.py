@@ -84,8 +84,10 @@ def fit(
     examples: dict[Exclude, list[tuple[Examples, Examples]]] = {
         question: [] for question in config.questions
     }
+    towers: dict[str, Tower] = {}
     for back, (before, after) in zip(range(len(steps), 0, -1), steps, strict=True):
-        fusion = Fusion(new_towers(config, graph, text=has_text(data)), config, scope, signals)
+        towers = new_towers(config, graph, text=has_text(data), earlier=towers)
+        fusion = Fusion(towers, config, scope, signals)
         graph_before = graph if before.triples is data.triples else build_graph(before)
         moment = _moment(before, config, back)
         with stage(f"towers, {moment}"):
@@ -179,7 +181,11 @@ def build_graph(data: Dataset) -> KnowledgeGraph | None:
 
 
 def new_towers(
-    config: RecommenderConfig, graph: KnowledgeGraph | None, *, text: bool
+    config: RecommenderConfig,
+    graph: KnowledgeGraph | None,
+    *,
+    text: bool,
+    earlier: Mapping[str, Tower] | None = None,
 ) -> dict[str, Tower]:
     """Unfitted towers by name: those configured that have something to learn from.
 
@@ -187,6 +193,7 @@ def new_towers(
         config: all settings.
         graph: the knowledge graph, or ``None`` without one.
         text: whether items have text.
+        earlier: those of another moment, which hand on what no event has a part in.
     """
     towers: dict[str, Tower] = {}
     chosen = config.towers
@@ -204,6 +211,8 @@ def new_towers(
         from hybridrec.towers.text.tower import TextTower
 
         towers["text"] = TextTower(chosen.text, config.seed, config.device)
+    for name, tower in (earlier or {}).items():
+        towers[name].reuse(tower)
     return towers
 
 

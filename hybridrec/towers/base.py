@@ -82,6 +82,15 @@ class Tower(ABC):
                 killed fit, it goes on where that was.
         """
 
+    def reuse(self, earlier: Tower) -> None:  # noqa: B027 (most towers have nothing to take over)
+        """Takes over what another tower of these settings found that no event has a part in.
+
+        Nothing, unless a tower computes any such thing.
+
+        Args:
+            earlier: fitted on other events of the shop.
+        """
+
     @abstractmethod
     def fold_in(self, weights: csr_array) -> FloatArray:
         """User vectors of weighted histories, ``(n_users, embedding_dim)``."""

@@ -28,7 +28,7 @@ class Corpus:
     """Texts, tokenised, with the states of the frozen layers where these fit into the budget.
 
     Args:
-        encoder: whose tokens and layers.
+        encoder: whose tokens and layers; another may take its place whose frozen layers are these.
         texts: each one once.
         budget_gb: for the states, 1 GB being 10⁹ bytes; what would take more is computed anew
             whenever it is asked for.
@@ -36,7 +36,7 @@ class Corpus:
 
     def __init__(self, encoder: TextEncoder, texts: Sequence[str], budget_gb: float) -> None:
         self.texts = tuple(texts)
-        self._encoder = encoder
+        self.encoder = encoder
         self._tokens: list[TokenRow] = encoder.tokens(list(texts))
         self.lengths: IntArray = np.array([row.size for row in self._tokens], dtype=np.int64)
         self._ends = np.cumsum(self.lengths)
@@ -73,7 +73,7 @@ class Corpus:
     @property
     def state_bytes(self) -> int:
         """What keeping the states takes."""
-        return int(self.lengths.sum()) * self._encoder.dim * STATE_BYTES
+        return int(self.lengths.sum()) * self.encoder.dim * STATE_BYTES
 
     @property
     def kept(self) -> bool:
@@ -87,7 +87,7 @@ class Corpus:
             parts.append(self._upper(chosen[batch]))
             places.append(batch)
         back = torch.from_numpy(np.argsort(np.concatenate(places)))
-        embedded = torch.cat(parts)[back.to(self._encoder.device)]
+        embedded = torch.cat(parts)[back.to(self.encoder.device)]
         if self._lexical is None:
             return embedded
         beside = torch.from_numpy(self._lexical[chosen]).to(embedded.device)
@@ -95,15 +95,15 @@ class Corpus:
 
     def embed_all(self, n: int) -> FloatArray:
         """Embeddings of the first ``n`` texts, ``(n, dim)``."""
-        out = np.zeros((n, self._encoder.dim), dtype=np.float32)
+        out = np.zeros((n, self.encoder.dim), dtype=np.float32)
         with torch.inference_mode():
-            parts = batches(self.lengths[:n], self._encoder.batch_tokens)
+            parts = batches(self.lengths[:n], self.encoder.batch_tokens)
             for batch in track(list(parts), "text tower: encoding"):
                 out[batch] = self._upper(batch).cpu().numpy()
         return out if self._lexical is None else np.hstack([out, self._lexical[:n]])
 
     def _upper(self, chosen: IntArray) -> Tensor:
-        encoder = self._encoder
+        encoder = self.encoder
         lengths = torch.from_numpy(self.lengths[chosen])
         if self._states is None:
             return encoder.upper(encoder.lower([self._tokens[text] for text in chosen]), lengths)
@@ -114,10 +114,10 @@ class Corpus:
         return encoder.upper(torch.from_numpy(padded).to(encoder.device).float(), lengths)
 
     def _computed(self) -> npt.NDArray[np.float16]:
-        states = np.empty((int(self.lengths.sum()), self._encoder.dim), dtype=np.float16)
-        parts = batches(self.lengths, self._encoder.batch_tokens)
+        states = np.empty((int(self.lengths.sum()), self.encoder.dim), dtype=np.float16)
+        parts = batches(self.lengths, self.encoder.batch_tokens)
         for batch in track(list(parts), "text tower: frozen layers"):
-            hidden = self._encoder.lower([self._tokens[text] for text in batch]).half().cpu()
+            hidden = self.encoder.lower([self._tokens[text] for text in batch]).half().cpu()
             real = np.arange(hidden.shape[1]) < self.lengths[batch, None]
             states[self._rows(batch)] = hidden.numpy()[real]
         return states

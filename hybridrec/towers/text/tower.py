@@ -17,7 +17,7 @@ from hybridrec.arrays import FloatArray, IntArray, NamedArrays
 from hybridrec.devices import resolve_device
 from hybridrec.errors import NotFittedError
 from hybridrec.learning.session import FitSession
-from hybridrec.towers.base import HistoryMeanTower, TrainingData
+from hybridrec.towers.base import HistoryMeanTower, Tower, TrainingData
 from hybridrec.towers.text.augmentation import Synonyms, text_variants, text_versions
 from hybridrec.towers.text.config import TextConfig
 from hybridrec.towers.text.contrast import Contrast
@@ -87,6 +87,11 @@ class TextTower(HistoryMeanTower):
         embedded = self._learnt(data, session, distinct, text_of_item, rows, again)
         self._embed(embedded, text_of_item)
         return self
+
+    def reuse(self, earlier: Tower) -> None:
+        """Takes over what the frozen layers made of the texts."""
+        if isinstance(earlier, TextTower):
+            self._corpus = earlier._corpus
 
     @property
     def reader(self) -> ItemTexts:
@@ -293,6 +298,7 @@ class TextTower(HistoryMeanTower):
         """The corpus of these texts, that of the last fit if it read the same ones."""
         if self._corpus is None or self._corpus.texts != tuple(texts):
             self._corpus = Corpus(self.encoder, texts, self.config.state_cache_gb)
+        self._corpus.encoder = self.encoder
         return self._corpus
 
     def _altered(self, rows: pl.DataFrame) -> list[list[str]]:

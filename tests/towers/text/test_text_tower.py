@@ -19,6 +19,7 @@ from hybridrec.learning.curves import Curves
 from hybridrec.learning.session import FitSession
 from hybridrec.towers.base import Tower, TrainingData
 from hybridrec.towers.text.config import TextConfig
+from hybridrec.towers.text.corpus import Corpus
 from hybridrec.towers.text.tower import TextTower
 
 Made = Callable[..., TextTower]
@@ -159,6 +160,27 @@ class TestFineTuning:
         tower = made(**settings).fit(training_data)
 
         assert Taste()(tower) > Taste()(frozen) + 0.05
+
+    @tunings
+    def test_takes_over_what_the_frozen_layers_made_of_the_texts(
+        self,
+        made: Made,
+        training_data: TrainingData,
+        tuning: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        settings = LEARNING | {"tuning": tuning, "steps": 10}
+        histories = training_data.histories
+        fewer = replace(training_data, histories=histories.of(range(histories.n_users // 2)))
+        expected = made(**settings).fit(training_data).item_embeddings
+        earlier, tower = made(**settings).fit(fewer), made(**settings)
+        monkeypatch.setattr(Corpus, "_computed", lambda self: pytest.fail("computed anew"))
+
+        tower.reuse(earlier)
+        tower.fit(training_data)
+
+        np.testing.assert_array_equal(tower.item_embeddings, expected)
+        assert not np.array_equal(earlier.item_embeddings, expected)
 
     @tunings
     def test_keeps_what_it_learnt_and_no_more(
