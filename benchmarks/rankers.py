@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeAlias
 from unittest.mock import patch
 
@@ -23,10 +24,11 @@ import lightgbm
 import numpy as np
 
 from benchmarks import markdown
+from benchmarks.accuracy.answers import BEFORE_THE_RANKER, fit, take_over
 from benchmarks.accuracy.table import lead, notes, written
 from benchmarks.accuracy.tasks import PROTOCOLS, Task, load, tasks
 from benchmarks.machine import describe
-from hybridrec import Recommender, RecommenderConfig
+from hybridrec import RecommenderConfig
 from hybridrec.arrays import BoolArray, FloatArray, HalfArray, IntArray
 from hybridrec.config import Exclude, RankerConfig
 from hybridrec.fusion.examples import Examples
@@ -34,6 +36,7 @@ from hybridrec.fusion.pipeline import FEWEST_HELD_OUT, Fusion
 from hybridrec.fusion.ranker import Ranker
 from hybridrec.fusion.signals.declaration import Signal
 from hybridrec.progress import show_progress, stage
+from hybridrec.training import fingerprint
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 K = 10
@@ -89,14 +92,19 @@ def main(command: Sequence[str] | None = None) -> None:
     parser.add_argument("--config", type=Path, help="settings in YAML instead of the table's own")
     parser.add_argument("--forms", choices=FORMS, nargs="+", default=list(FORMS))
     parser.add_argument("--save-table", type=Path, metavar="FILE.md", help="Markdown to write")
+    parser.add_argument("--towers", type=Path, metavar="DIR",
+        help="those that benchmarks.accuracy --validate --checkpoints DIR left, not to fit them")  # fmt: skip
     arguments = parser.parse_args(command)
     show_progress("lines")
     data = load([arguments.dataset], arguments.data)
     task = tasks([arguments.dataset], data, validate=True)[0]
     settings = arguments.config or CONFIGS / task.protocol.settings
     config = RecommenderConfig.from_yaml(settings)
-    with recorded() as learnt:
-        recommender = Recommender(config).fit(task.train)
+    with recorded() as learnt, TemporaryDirectory() as aside:
+        if arguments.towers is not None:
+            rests_on = fingerprint(task.train, config)
+            take_over(BEFORE_THE_RANKER, arguments.towers / "fusion", Path(aside), rests_on)
+        recommender, _ = fit(task.train, config, Path(aside))
     fusion = recommender.fusion
     question = task.protocol.exclude
     tried = {

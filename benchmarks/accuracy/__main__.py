@@ -25,6 +25,7 @@ from benchmarks.accuracy.answers import (
     OURS,
     PEERS,
     PEERS_WITH_SETTINGS,
+    UNTOUCHED,
     WITHOUT_DRIFT,
     Answer,
     ablations,
@@ -141,7 +142,8 @@ def measured(arguments: argparse.Namespace, rows: Sequence[str]) -> str:
         changed, own = without(), kept(arguments.checkpoints, row)
         whole = kept(arguments.checkpoints, FUSION)
         if own is not None and whole is not None:
-            take_over(row, whole, own, fingerprint(changed, lacking, own_signals(arguments)))
+            rests_on = fingerprint(changed, lacking, own_signals(arguments))
+            take_over(UNTOUCHED[row], whole, own, rests_on)
         recommender, seconds = fit(changed, lacking, own, own_signals(arguments))
         for task in found:
             answers[task.name].append(recommended(task, recommender, model, seconds)[0])

@@ -43,13 +43,15 @@ ABLATIONS = (
 )
 """Fits of their own, each without a part of ours; without drift there is one profile, the long."""
 WITHOUT_DRIFT = "fusion without drift: one profile"
+BEFORE_THE_RANKER = ("collaborative tower", "graph tower", "text tower", "neighbours")
+"""What a fit keeps of all that learns before the ranker does."""
 UNTOUCHED = {
     "without-collaborative": ("graph tower", "neighbours"),
     "without-graph": ("collaborative tower", "text tower", "neighbours"),
     "without-text": ("collaborative tower", "graph tower", "neighbours"),
     "without-neighbours": ("collaborative tower", "graph tower", "text tower"),
-    "without-transitions": ("collaborative tower", "graph tower", "text tower", "neighbours"),
-    "without-drift": ("collaborative tower", "graph tower", "text tower", "neighbours"),
+    "without-transitions": BEFORE_THE_RANKER,
+    "without-drift": BEFORE_THE_RANKER,
     "shuffled-graph": ("collaborative tower",),
 }
 """What learns the same without a part as beside it, and is taken over from the fit of the whole.
@@ -146,19 +148,19 @@ def fit(
     return timed(lambda: recommender.fit(data, checkpoints=checkpoints))
 
 
-def take_over(row: str, whole: Path, kept: Path, fingerprint: str) -> None:
-    """Gives the fit of an ablation what it shares with that of the whole.
+def take_over(models: tuple[str, ...], whole: Path, kept: Path, fingerprint: str) -> None:
+    """Gives a fit what it shares with another, such as an ablation's with that of the whole.
 
     Args:
-        row: which ablation.
-        whole: checkpoints of the whole's finished fit.
-        kept: where those of the ablation go.
-        fingerprint: what that fit rests on.
+        models: how the names of those begin that are shared.
+        whole: checkpoints of the other fit, finished.
+        kept: where its own go.
+        fingerprint: what it rests on.
     """
     own = Checkpoints.open(kept, fingerprint)
     for file in sorted(whole.glob("*.safetensors")):
         model = file.stem.replace("-", " ")
-        if model.startswith(UNTOUCHED[row]) and not (own.directory / file.name).exists():
+        if model.startswith(models) and not (own.directory / file.name).exists():
             shutil.copyfile(file, own.directory / file.name)
 
 

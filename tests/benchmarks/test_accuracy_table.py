@@ -11,7 +11,14 @@ import pytest
 
 from benchmarks.accuracy import __main__ as command
 from benchmarks.accuracy import baselines, chosen, search
-from benchmarks.accuracy.answers import ABLATIONS, Answer, ablations, fit, take_over
+from benchmarks.accuracy.answers import (
+    ABLATIONS,
+    UNTOUCHED,
+    Answer,
+    ablations,
+    fit,
+    take_over,
+)
 from benchmarks.accuracy.table import lead, section, written
 from benchmarks.accuracy.tasks import PROTOCOLS, Task, tasks
 from hybridrec import Dataset, RecommenderConfig
@@ -203,7 +210,7 @@ class TestAblations:
         lacking = config.model_copy(update={"neighbours": None})
 
         rests_on = fingerprint(dataset, lacking)
-        take_over("without-neighbours", tmp_path / "whole", tmp_path / "own", rests_on)
+        take_over(UNTOUCHED["without-neighbours"], tmp_path / "whole", tmp_path / "own", rests_on)
 
         taken = {file.stem.split("-")[0] for file in (tmp_path / "own").glob("*.safetensors")}
         assert taken == {"collaborative", "graph"}
