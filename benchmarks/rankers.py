@@ -93,7 +93,7 @@ def main(command: Sequence[str] | None = None) -> None:
     parser.add_argument("--forms", choices=FORMS, nargs="+", default=list(FORMS))
     parser.add_argument("--save-table", type=Path, metavar="FILE.md", help="Markdown to write")
     parser.add_argument("--towers", type=Path, metavar="DIR",
-        help="those that benchmarks.accuracy --validate --checkpoints DIR left, not to fit them")  # fmt: skip
+        help="that benchmarks.accuracy --validate --checkpoints DIR left")  # fmt: skip
     arguments = parser.parse_args(command)
     show_progress("lines")
     data = load([arguments.dataset], arguments.data)
