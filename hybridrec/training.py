@@ -81,9 +81,8 @@ def fit(
     scope = scope_of(data, config, graph, steps[0][0])
     ranker_session = session("fusion ranker")
     known = ranker_session.result()
-    examples: dict[Exclude, list[tuple[Examples, Examples]]] = {
-        question: [] for question in config.questions
-    }
+    learnt: dict[Exclude, list[Examples]] = {question: [] for question in config.questions}
+    held_out: dict[Exclude, list[Examples]] = {question: [] for question in config.questions}
     towers: dict[str, Tower] = {}
     for back, (before, after) in zip(range(len(steps), 0, -1), steps, strict=True):
         towers = new_towers(config, graph, text=has_text(data), earlier=towers)
@@ -96,16 +95,16 @@ def fit(
             matrices = _matrices(training, config, session, moment)
         if known is None:
             _observe(fusion, before, training, matrices)
-            for question, parts in examples.items():
+            for question in config.questions:
                 found = fusion.examples(training.histories, _targets(before, after), question)
-                parts.append(found)
+                learnt[question].append(found[0])
+                held_out[question].append(found[1])
+                del found  # so that the lists alone hold it
     with stage("fusion ranker"):
         if known is None:
             for question in config.questions:
-                # taken out, so that no example is held twice for long
-                both = zip(*examples.pop(question), strict=True)
-                learnt, held_out = (Examples.joined(each) for each in both)
-                fusion.fit(question, learnt, held_out)
+                parts = learnt[question], held_out[question]
+                fusion.fit(question, *map(Examples.joined, parts))
             ranker_session.finish(fusion.ranker_state())
         else:
             fusion.restore_rankers(known)

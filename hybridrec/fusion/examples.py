@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,17 +46,22 @@ class Examples:
         return cls(no_pairs, no_inputs, nothing.astype(bool), nothing)
 
     @classmethod
-    def joined(cls, parts: Sequence[Examples]) -> Examples:
-        """All users of all parts."""
-        parts = [part for part in parts if part.pairs.n_users]
-        if not parts:
+    def joined(cls, parts: list[Examples]) -> Examples:
+        """All users of all parts; the list is emptied meanwhile, so that nothing is held twice."""
+        filled = [part for part in parts if part.pairs.n_users]
+        parts.clear()
+        if not filled:
             return cls.none()
-        return cls(
-            concatenate([part.pairs for part in parts]),
-            np.concatenate([part.inputs for part in parts]),
-            np.concatenate([part.chosen for part in parts]),
-            np.concatenate([part.stands_for for part in parts]),
-        )
+        pairs = concatenate([part.pairs for part in filled])
+        chosen = np.concatenate([part.chosen for part in filled])
+        stands_for = np.concatenate([part.stands_for for part in filled])
+        inputs = np.empty((len(pairs), filled[0].inputs.shape[1]), dtype=np.float16)
+        end = len(pairs)
+        while filled:
+            part = filled.pop()
+            inputs[end - len(part.pairs) : end] = part.inputs
+            end -= len(part.pairs)
+        return cls(pairs, inputs, chosen, stands_for)
 
     def of_users(self, users: BoolArray) -> Examples:
         """Those of some users, ``(n_users,)``, alone."""
