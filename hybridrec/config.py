@@ -98,12 +98,16 @@ class RankerConfig(Settings):
     at another time."""
     moments: int = Field(3, ge=1)
     """Such moments, a horizon apart, that the ranker learns from; towers are fitted for each."""
+    stride_days: float | None = Field(7.0, gt=0)
+    """The ranker is asked anew so many days after such a moment, and again until the next one, with
+    the towers of the moment and what users did since; null for the moments alone."""
     folds: bool = False
     """Where there is no horizon: the ranker learns from as many folds of each user's events, dealt
     at random, as there are moments, in place of last events. For data whose order means nothing:
     every event of users with several is learnt from once."""
     users: int = Field(20_000, ge=1)
-    """Users drawn to learn from at each moment, of those who did anything then."""
+    """Users drawn to learn from at each moment, and all asks that follow it, of those who did
+    anything then."""
     held_out: float = Field(0.1, ge=0, lt=1)
     """Share of these users by whom it is told when to stop, and how sure scores are."""
     others: int = Field(200, ge=1)

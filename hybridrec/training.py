@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -83,6 +84,7 @@ def fit(
     known = ranker_session.result()
     learnt: dict[Exclude, list[Examples]] = {question: [] for question in config.questions}
     held_out: dict[Exclude, list[Examples]] = {question: [] for question in config.questions}
+    spared = np.random.default_rng(config.seed).random(len(data.users)) < config.ranker.held_out
     towers: dict[str, Tower] = {}
     for back, (before, after) in zip(range(len(steps), 0, -1), steps, strict=True):
         towers = new_towers(config, graph, text=has_text(data), earlier=towers)
@@ -94,12 +96,19 @@ def fit(
             learn_towers(fusion.towers, training, session, moment)
             matrices = _matrices(training, config, session, moment)
         if known is None:
-            _observe(fusion, before, training, matrices)
-            for question in config.questions:
-                found = fusion.examples(training.histories, _targets(before, after), question)
-                learnt[question].append(found[0])
-                held_out[question].append(found[1])
-                del found  # so that the lists alone hold it
+            asked = asks(data, before, after, config)
+            for past, next_ in asked:
+                histories = _histories(past, config)
+                _observe(fusion, past, replace(training, histories=histories), matrices)
+                spared_here = spared[data.users.join(past.users.stored)]
+                users = math.ceil(config.ranker.users / len(asked))
+                for question in config.questions:
+                    found = fusion.examples(
+                        histories, _targets(past, next_), question, spared_here, users
+                    )
+                    learnt[question].append(found[0])
+                    held_out[question].append(found[1])
+                    del found  # so that the lists alone hold it
     with stage("fusion ranker"):
         if known is None:
             for question in config.questions:
@@ -229,7 +238,7 @@ def training_data(
         config: all settings.
         after: what happened next, to measure towers on while they learn; ``None`` for no measuring.
     """
-    histories = data.histories(config.event_strengths, config.value_exponent)
+    histories = _histories(data, config)
     held_out = None
     if after is not None:
         weights = profile_weights(histories, config)
@@ -340,6 +349,37 @@ def moments(data: Dataset, config: RecommenderConfig) -> list[tuple[Dataset, Dat
     return steps
 
 
+def asks(
+    data: Dataset, before: Dataset, after: Dataset, config: RecommenderConfig
+) -> list[tuple[Dataset, Dataset]]:
+    """When the ranker is asked with the towers of one moment: then, and later with the same ones.
+
+    Args:
+        data: everything.
+        before: the data up to the moment.
+        after: what came after it, up to the next.
+        config: all settings.
+
+    Returns:
+        For each ask the data up to it, and what came after it, over the same span each time; the
+        spans of asks ``ranker.stride_days`` apart overlap.
+    """
+    asked, stride = [(before, after)], config.ranker.stride_days
+    if stride is None or config.ranker.horizon_days is None:
+        return asked
+    if data.as_of is None or before.as_of is None or after.as_of is None:
+        return asked
+    span = after.as_of - before.as_of
+    at = before.as_of + timedelta(days=stride)
+    while at < after.as_of and at + span <= data.as_of:
+        past, rest = data.split_by_time(at=at)
+        until = rest.events[Columns.TIMESTAMP] <= at + span
+        if until.any():
+            asked.append((past, replace(rest, events=rest.events.filter(until))))
+        at += timedelta(days=stride)
+    return asked
+
+
 def split_for_ranker(data: Dataset, config: RecommenderConfig) -> tuple[Dataset, Dataset]:
     """The data up to the moment the ranker and early stopping learn from, and what came after."""
     days = config.ranker.horizon_days
@@ -350,6 +390,10 @@ def split_for_ranker(data: Dataset, config: RecommenderConfig) -> tuple[Dataset,
     if span < 2 * horizon:
         horizon = span * SHORTEST_SHARE
     return data.split_by_time(at=data.as_of - horizon)
+
+
+def _histories(data: Dataset, config: RecommenderConfig) -> Histories:
+    return data.histories(config.event_strengths, config.value_exponent)
 
 
 def _targets(before: Dataset, after: Dataset) -> csr_array:

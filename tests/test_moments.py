@@ -1,13 +1,14 @@
 """The moments that the ranker learns from."""
 
 import itertools
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
 
 from hybridrec import Dataset, RecommenderConfig
-from hybridrec.training import moments
+from hybridrec.training import asks, moments
 
 START = datetime(2024, 1, 1)
 
@@ -23,6 +24,10 @@ def shop(days: int, *, timed: bool = True) -> Dataset:
         }
     )
     return Dataset.from_frames(events if timed else events.drop("timestamp"))
+
+
+def day(n: int) -> datetime:
+    return (START + timedelta(days=n)).replace(tzinfo=UTC)
 
 
 def config(**ranker: object) -> RecommenderConfig:
@@ -83,3 +88,49 @@ def test_folds_leave_every_event_of_those_with_several_out_once(timed: bool) -> 
         assert before.events.height + after.events.height == data.events.height
         often = after.events.filter(pl.col("user_id") == "often").height
         assert often in (16, 17)
+
+
+class TestAsks:
+    def asked(
+        self, data: Dataset, **ranker: object
+    ) -> list[list[tuple[datetime | None, pl.DataFrame]]]:
+        settings = config(moments=2, horizon_days=20, **ranker)
+        return [
+            [(past.as_of, rest.events) for past, rest in asks(data, before, after, settings)]
+            for before, after in moments(data, settings)
+        ]
+
+    def test_follow_a_moment_up_to_the_next(self) -> None:
+        first, last = self.asked(shop(200), stride_days=6)
+
+        assert [as_of for as_of, _ in first] == [day(n) for n in (159, 165, 171, 177)]
+        # with the last moment's towers there is no later span of the same length
+        assert [as_of for as_of, _ in last] == [day(179)]
+
+    def test_each_is_of_what_came_within_the_horizon(self) -> None:
+        first, _ = self.asked(shop(200), stride_days=6)
+
+        for as_of, rest in first:
+            assert rest["timestamp"].min() == as_of + timedelta(days=1)
+            assert rest["timestamp"].max() == as_of + timedelta(days=20)
+
+    def test_days_on_which_nobody_came_are_left_out(self) -> None:
+        data = shop(200)
+        gap = pl.col("timestamp").is_between(day(165), day(186), closed="none")
+        closed = replace(data, events=data.events.filter(~gap))
+
+        first, _ = self.asked(closed, stride_days=6)
+
+        assert [as_of for as_of, _ in first] == [day(n) for n in (159, 171, 177)]
+
+    @pytest.mark.parametrize("ranker", [{"stride_days": None}, {"horizon_days": None}])
+    def test_moments_alone_where_no_stride_or_no_horizon_is_set(self, ranker: dict) -> None:
+        settings = config(moments=2, **{"horizon_days": 20, **ranker})
+        data = shop(200)
+        for before, after in moments(data, settings):
+            assert asks(data, before, after, settings) == [(before, after)]
+
+    def test_moments_alone_without_times(self) -> None:
+        data, settings = shop(50, timed=False), config(moments=2)
+        for before, after in moments(data, settings):
+            assert asks(data, before, after, settings) == [(before, after)]

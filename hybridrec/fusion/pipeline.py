@@ -159,7 +159,12 @@ class Fusion:
         return {**self.towers, **self.moment.matrices}
 
     def examples(
-        self, histories: Histories, targets: csr_array, question: Exclude
+        self,
+        histories: Histories,
+        targets: csr_array,
+        question: Exclude,
+        spared: BoolArray,
+        users: int,
     ) -> tuple[Examples, Examples]:
         """What users did after the moment observed, for a ranker to learn from.
 
@@ -167,9 +172,11 @@ class Fusion:
             histories: all users up to the moment.
             targets: ``(n_users, n_items)``, stored where the user met the item afterwards.
             question: what is asked.
+            spared: ``(n_users,)`` who is not learnt from.
+            users: how many to learn from at most.
 
         Returns:
-            What to learn from, and what is held out: other users, with all of their candidates.
+            What to learn from, and what is held out: spared users, with all of their candidates.
             Users none of whose choices any source brought up teach nothing, but are among those
             held out: they are part of the truth that scores are calibrated by. Where users' next
             events are asked for, users without one are in neither.
@@ -179,19 +186,18 @@ class Fusion:
         if not active.any():
             return Examples.none(), Examples.none()
         random = np.random.default_rng(self.config.seed)
-        out_of_sample = random.random(histories.n_users) < config.held_out
-        drawn = random.permutation(np.flatnonzero(active & ~out_of_sample))[: config.users]
+        drawn = random.permutation(np.flatnonzero(active & ~spared))[:users]
         within_horizon = self.scope.timed and config.horizon_days is not None
-        others = np.flatnonzero(out_of_sample if within_horizon else out_of_sample & active)
-        others = random.permutation(others)[: math.ceil(config.users * config.held_out)]
+        others = np.flatnonzero(spared if within_horizon else spared & active)
+        others = random.permutation(others)[: math.ceil(users * config.held_out)]
         asked = np.sort(np.concatenate([drawn, others]))
         histories, targets = histories.of(asked), csr_array(targets[asked])
         learnt, held_out = [], []
-        for users, block in self.blocks(histories, question):
-            met = targets[users][block.pairs.users, block.pairs.items]
+        for rows, block in self.blocks(histories, question):
+            met = targets[rows][block.pairs.users, block.pairs.items]
             hit = np.asarray(met).ravel() > 0
             every = Examples.of(block.pairs, block.standardised.inputs, hit)
-            out = out_of_sample[asked[users]]
+            out = spared[asked[rows]]
             learnt.append(every.of_users(~out).learnable().thinned(config.others, random))
             held_out.append(every.of_users(out))
         return Examples.joined(learnt), Examples.joined(held_out)

@@ -172,9 +172,12 @@ class TestOfARecommender:
         entries = (np.ones(active.size), (active, np.zeros_like(active)))
         targets = csr_array(entries, shape=(histories.n_users, histories.n_items))
 
-        learnt, held_out = fusion.examples(histories, targets, "none")
+        spared = np.arange(histories.n_users) % 3 == 0
+
+        learnt, held_out = fusion.examples(histories, targets, "none", spared, 20_000)
 
         assert (learnt.chosen_of_user == 1).all()
+        assert held_out.learnable().pairs.n_users == spared[active].sum()
         idle = float((held_out.chosen_of_user == 0).mean())
         assert idle == (pytest.approx(0.5, abs=0.1) if horizon else 0)
         assert learnt.pairs.n_users + held_out.learnable().pairs.n_users == active.size
