@@ -117,7 +117,7 @@ class RankerConfig(Settings):
     weighed by a gate that the user's context opens; exactly additive for one user."""
     hidden: int = Field(32, ge=1)
     """Width of the hidden layers: two of the network, one of the gates."""
-    members: int = Field(3, ge=1)
+    members: int = Field(6, ge=1)
     """Models trained side by side, whose scores are averaged."""
     epochs: int = Field(10, ge=1)
     """Passes over the examples, at most."""
@@ -126,7 +126,7 @@ class RankerConfig(Settings):
     batch_size: int = Field(128, ge=1)
     """Users a step."""
     learning_rate: float = Field(0.003, gt=0)
-    weight_decay: float = Field(0.01, ge=0)
+    weight_decay: float = Field(0.1, ge=0)
 
     @model_validator(mode="after")
     def _several_folds(self) -> Self:
