@@ -93,7 +93,7 @@ def sources(
     by_category = moment.popular_by_category
     if moment.categories is not None and by_category is not None:
         mix = mean_weights(scores.weights[CATEGORY_PROFILE]) @ moment.categories
-        within = shown.hide(dense_product(csr_array(mix), by_category))
+        within = shown.hide(dense_product(mix, by_category))
         yield "popular in category", best_of_rows(within, config.per_source)
     if own is not None:
         yield "own", _weightiest(own, config.own, shown.allowed)

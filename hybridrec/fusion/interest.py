@@ -51,12 +51,13 @@ def entity_shares(weights: csr_array, links: csr_array) -> csr_array:
     """
     if links.nnz == 0:
         return csr_array((weights.shape[0], max(links.shape[1], 1)))
-    mix = mean_weights(weights) @ links
+    mix: csr_array = mean_weights(weights) @ links
     counts = np.diff(mix.indptr)
     rows = np.repeat(np.arange(counts.size), counts)
     # below 1 where items have no entity
     totals = np.bincount(rows, mix.data, minlength=counts.size)
-    return csr_array((mix.data / totals[rows], mix.indices, mix.indptr), shape=mix.shape)
+    mix.data = mix.data / totals[rows]
+    return mix
 
 
 def divergence(first: csr_array, second: csr_array) -> FloatArray:

@@ -44,9 +44,8 @@ def _weights(histories: Histories, profile: ProfileConfig) -> csr_array:
         counted = np.log1p(weights.data, dtype=np.float64)
         most = np.maximum.reduceat(counted, weights.indptr[filled])
         kept = counted >= LEAST * np.repeat(most, np.diff(weights.indptr)[filled])
-        indptr = np.concatenate([[0], np.cumsum(kept)])[weights.indptr]
-        parts = (weights.data[kept], weights.indices[kept], indptr)
-        weights = csr_array(parts, shape=weights.shape)
+        weights.data, weights.indices = weights.data[kept], weights.indices[kept]
+        weights.indptr = np.concatenate([[0], np.cumsum(kept)])[weights.indptr]
     return weights
 
 
