@@ -70,8 +70,8 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
             split = splits.setdefault(tower, np.zeros((places.size, past.size)))
             split += value[:, None] * ((past == latest[user]) & known[user])
             continue
-        parts = fusion.scorers[tower].attribute(rows[profile], items).astype(np.float64)
-        centred = parts[:, places] - parts.mean(axis=1, keepdims=True)
+        parts = fusion.scorers[tower].attribute(rows[profile], items[places], among=items)
+        centred = parts.astype(np.float64)
         totals = centred.sum(axis=0)
         scale = np.divide(
             value, totals, out=np.zeros_like(value), where=np.abs(totals) > NEGLIGIBLE
@@ -80,10 +80,11 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
         split[:, np.searchsorted(past, rows[profile].indices)] += (centred * scale).T
 
     if "affinity" in groups:
+        common = fusion.moment.affinity.attribute(rows["long"], items[places])
         shared = np.stack(
             [
-                _in_proportion(fusion.moment.affinity.attribute(rows["long"], int(item)), value)
-                for item, value in zip(items[places], groups["affinity"], strict=True)
+                _in_proportion(each, value)
+                for each, value in zip(common.T, groups["affinity"], strict=True)
             ]
         )
         splits["affinity"] = np.zeros((places.size, past.size))

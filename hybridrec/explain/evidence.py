@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self, overload
 
 import numpy as np
 
@@ -55,6 +55,40 @@ class PastItem:
             "last": None if self.last is None else self.last.isoformat(),
             "weight": self.weight,
         }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeighedItems(Sequence[PastItem]):
+    """Past items, each with its weight, made when they are looked at: histories may be long.
+
+    Args:
+        past: all of the user's, weighing nothing.
+        rows: ``(n,)`` which of them, in order.
+        weights: ``(n,)``.
+    """
+
+    past: Sequence[PastItem]
+    rows: IntArray
+    weights: DoubleArray
+
+    @classmethod
+    def of(cls, past: Sequence[PastItem], weights: DoubleArray) -> Self:
+        """Those that weigh anything, ``(n_past,)`` weights, greatest first."""
+        order = np.argsort(-np.abs(weights), kind="stable")
+        order = order[weights[order] != 0]
+        return cls(past, order, weights[order])
+
+    def __len__(self) -> int:
+        return self.rows.size
+
+    @overload
+    def __getitem__(self, index: int) -> PastItem: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[PastItem]: ...
+    def __getitem__(self, index: int | slice) -> PastItem | list[PastItem]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(len(self))[index]]
+        return self.past[int(self.rows[index])].weighing(float(self.weights[index]))
 
 
 @dataclass(frozen=True, slots=True)

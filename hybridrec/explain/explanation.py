@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from hybridrec.config import Exclude
 from hybridrec.data import Histories
 from hybridrec.explain.attribution import Attribution, attribute
 from hybridrec.explain.counterfactual import smallest_removal
-from hybridrec.explain.evidence import GraphPath, PastItem, best_path
+from hybridrec.explain.evidence import GraphPath, PastItem, WeighedItems, best_path
 from hybridrec.explain.narrative import Facts, Language, reasons, sentence
 from hybridrec.fusion.newcomers import NewcomerCandidates
 from hybridrec.fusion.pipeline import Candidates, Fusion
@@ -37,7 +37,7 @@ class Contribution:
 
     group: str
     value: float
-    evidence: tuple[PastItem, ...]
+    evidence: Sequence[PastItem]
 
 
 @dataclass(frozen=True)
@@ -256,8 +256,7 @@ def _contributions(
     for group, values in parts.groups.items():
         split = parts.splits.get(group)
         weights = np.zeros(len(past)) if split is None else split[place]
-        order = np.argsort(-np.abs(weights), kind="stable")
-        evidence = tuple(past[i].weighing(float(weights[i])) for i in order if weights[i] != 0)
+        evidence = WeighedItems.of(past, weights)
         contributions.append(Contribution(group, float(values[place]), evidence))
     return tuple(sorted(contributions, key=lambda part: -abs(part.value)))
 

@@ -128,16 +128,11 @@ class Affinity:
         shares = csr_array((held.data, places, held.indptr), shape=shape) @ of_user
         return np.asarray(shares.reshape(len(pairs), len(self.links), profiles).transpose(1, 2, 0))
 
-    def attribute(self, weights: csr_array, item: int) -> FloatArray:
-        """What each past item has in common with one item, over all relations, ``(n_past,)``."""
+    def attribute(self, weights: csr_array, items: IntArray) -> FloatArray:
+        """What each past item has in common with some, over all relations, ``(n_past, n)``."""
         shares = mean_weights(weights)
-        total = np.zeros(shares.nnz, dtype=np.float32)
-        for links in self.links.values():
-            if links.nnz == 0:
-                continue
-            common = links[shares.indices] @ links[[item]].T
-            total += np.asarray(common.todense()).ravel() * shares.data
-        return total
+        common = self._joined[shares.indices] @ self._joined[items].T
+        return np.asarray(common.toarray() * shares.data[:, None], dtype=np.float32)
 
 
 def _ones(rows: IntArray, columns: IntArray, shape: tuple[int, int]) -> csr_array:

@@ -30,10 +30,16 @@ class ItemToItem:
         """What weighted histories foretell, ``(n_users, n_items)``."""
         return dense_product(mean_weights(weights), self.weights)
 
-    def attribute(self, weights: csr_array, items: IntArray) -> FloatArray:
+    def attribute(
+        self, weights: csr_array, items: IntArray, among: IntArray | None = None
+    ) -> FloatArray:
         """How much each past item gives to a user's scores; see :meth:`Tower.attribute`."""
         shares = mean_weights(weights)
-        given = self.weights[shares.indices][:, items].toarray()
+        told = self.weights[shares.indices]
+        given = told[:, items].toarray()
+        if among is not None:
+            mean = np.bincount(among, minlength=told.shape[1]) / among.size
+            given -= (told @ mean)[:, None]
         return np.asarray(given * shares.data[:, None], dtype=np.float32)
 
     @classmethod

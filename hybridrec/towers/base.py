@@ -99,17 +99,35 @@ class Tower(ABC):
         """What weighted histories give every item, ``(n_users, n_items)``."""
         return np.asarray(self.fold_in(weights) @ self.item_embeddings.T)
 
-    @abstractmethod
-    def attribute(self, weights: csr_array, items: IntArray) -> FloatArray:
+    def attribute(
+        self, weights: csr_array, items: IntArray, among: IntArray | None = None
+    ) -> FloatArray:
         """How much each past item gives to a user's scores.
 
         Args:
             weights: the weighted history of one user, ``(1, n_items)``.
             items: ``(n,)`` item rows that were scored.
+            among: item rows; what the past gives to their mean is taken off.
 
         Returns:
             ``(n_past_items, n)``, rows in the order of ``weights.indices``; each column sums to
-            the score of its item.
+            the score of its item, less the mean score of those it is ``among``.
+        """
+        vectors = self.item_embeddings[items]
+        if among is not None:
+            vectors = vectors - self.item_embeddings[among].mean(axis=0)
+        return self.attribute_vectors(weights, vectors)
+
+    @abstractmethod
+    def attribute_vectors(self, weights: csr_array, vectors: FloatArray) -> FloatArray:
+        """How much each past item gives to a user vector's inner products with others.
+
+        Args:
+            weights: the weighted history of one user, ``(1, n_items)``.
+            vectors: ``(n, embedding_dim)``.
+
+        Returns:
+            ``(n_past_items, n)``, rows in the order of ``weights.indices``.
         """
 
     @abstractmethod
@@ -177,11 +195,11 @@ class HistoryMeanTower(Tower):
         """User vectors of weighted histories, ``(n_users, embedding_dim)``."""
         return np.asarray(mean_weights(weights) @ self.history_embeddings, dtype=np.float32)
 
-    def attribute(self, weights: csr_array, items: IntArray) -> FloatArray:
-        """How much each past item gives to a user's scores; see :meth:`Tower.attribute`."""
+    def attribute_vectors(self, weights: csr_array, vectors: FloatArray) -> FloatArray:
+        """How much each past item gives; see :meth:`Tower.attribute_vectors`."""
         shares = mean_weights(weights)
-        past = self.history_embeddings[shares.indices] * shares.data[:, None]
-        return np.asarray(past @ self.item_embeddings[items].T, dtype=np.float32)
+        given = self.history_embeddings[shares.indices] @ vectors.T
+        return np.asarray(given * shares.data[:, None], dtype=np.float32)
 
 
 def mean_weights(weights: csr_array) -> csr_array:

@@ -68,17 +68,17 @@ def test_shares_equal_a_hand_computation(
 def test_attributions_sum_to_the_shares_over_all_relations(affinity: Affinity, item: int) -> None:
     total = sum(shares_of_all(affinity, name, WEIGHTS)[0, item] for name in affinity.links)
 
-    parts = affinity.attribute(WEIGHTS[[0]], item)
+    parts = affinity.attribute(WEIGHTS[[0]], np.array([item]))
 
-    assert parts.shape == (2,)
+    assert parts.shape == (2, 1)
     assert parts.sum() == pytest.approx(total, rel=1e-4, abs=1e-6)
 
 
 def test_attributions_are_in_the_order_of_the_history(affinity: Affinity) -> None:
     # of user 0's items a and c, a has brand, category, parent and half its tags in common with b
-    parts = affinity.attribute(WEIGHTS[[0]], 1)
+    parts = affinity.attribute(WEIGHTS[[0]], np.array([1]))
 
-    np.testing.assert_allclose(parts, [A * 3.5, C * 1.0], rtol=1e-5)
+    np.testing.assert_allclose(parts[:, 0], [A * 3.5, C * 1.0], rtol=1e-5)
 
 
 def test_shares_lie_between_zero_and_one_and_ignore_the_scale_of_a_duplicate_user(
@@ -105,7 +105,7 @@ def test_a_relation_the_moment_does_not_have_shares_nothing(affinity: Affinity) 
     chosen = affinity.only(["coupon"])
 
     np.testing.assert_array_equal(shares_of_all(chosen, "coupon", WEIGHTS), np.zeros((3, 4)))
-    np.testing.assert_array_equal(chosen.attribute(WEIGHTS[[0]], 1), 0)
+    np.testing.assert_array_equal(chosen.attribute(WEIGHTS[[0]], np.array([1])), 0)
 
 
 def test_without_a_graph_at_the_moment_nothing_is_shared() -> None:

@@ -43,6 +43,8 @@ def test_parts_of_past_items_sum_to_the_score(user: int) -> None:
     assert parts.shape == (weights.nnz, 4)
     scores = matrix.scores(weights)[0, items]
     np.testing.assert_allclose(parts.sum(axis=0), scores, atol=1e-6)
+    beyond = matrix.attribute(weights, items[:2], among=items)
+    np.testing.assert_allclose(beyond, parts[:, :2] - parts.mean(axis=1, keepdims=True), atol=1e-6)
 
 
 def test_a_user_without_history_is_foretold_nothing() -> None:

@@ -48,7 +48,9 @@ class Fixed:
     def scores(self, weights: csr_array) -> np.ndarray:
         return np.tile(self.given, (weights.shape[0] // len(self.given), 1))
 
-    def attribute(self, weights: csr_array, items: np.ndarray) -> np.ndarray:
+    def attribute(
+        self, weights: csr_array, items: np.ndarray, among: np.ndarray | None = None
+    ) -> np.ndarray:
         raise AssertionError("signals need no attribution")
 
 

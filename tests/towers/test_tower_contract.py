@@ -67,6 +67,16 @@ def test_attributions_sum_to_the_score_of_every_item(
     np.testing.assert_allclose(parts.sum(axis=0), expected, rtol=1e-4, atol=tolerance)
 
 
+def test_attributions_beyond_what_the_mean_of_some_gets(tower: Tower, weights: csr_array) -> None:
+    history, among = weights[[17]], np.array([2, 7, 7, 30])
+    every = tower.attribute(history, np.arange(tower.item_embeddings.shape[0]))
+
+    parts = tower.attribute(history, np.array([3, 7]), among=among)
+
+    expected = every[:, [3, 7]] - every[:, among].mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(parts, expected, atol=1e-5 * np.abs(every).max() + 1e-7)
+
+
 def test_attributions_are_in_the_order_of_the_history(tower: Tower, weights: csr_array) -> None:
     history = weights[[3]]
     items = np.array([5, 0, 40])

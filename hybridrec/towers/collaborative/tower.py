@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from scipy.sparse import csr_array
 
-from hybridrec.arrays import FloatArray, IntArray, NamedArrays
+from hybridrec.arrays import FloatArray, NamedArrays
 from hybridrec.data.histories import Histories
 from hybridrec.devices import resolve_device
 from hybridrec.errors import DivergedError
@@ -140,10 +140,10 @@ class CollaborativeTower(Tower):
         targets = self.objective.targets(confidences)
         return np.asarray(system.solve(confidences, penalties, targets).cpu().numpy())
 
-    def attribute(self, weights: csr_array, items: IntArray) -> FloatArray:
-        """How much each past item gives to a user's scores (Hu et al. 2008, section 5).
+    def attribute_vectors(self, weights: csr_array, vectors: FloatArray) -> FloatArray:
+        """How much each past item gives (Hu et al. 2008, section 5).
 
-        The solved user vector is a sum over past items, ``A⁻¹ Σ c_j y_j``; so is each score.
+        The solved user vector is a sum over past items, ``A⁻¹ Σ c_j y_j``; so is each product.
         """
         system, n_items = self._item_system()
         confidences = self.confidences(weights)
@@ -152,8 +152,7 @@ class CollaborativeTower(Tower):
         confidence = np.log2(1 + weights.data.astype(np.float64))
         matrix = system.gram.cpu().numpy() + past.T @ (past * confidence[:, None])
         matrix[np.diag_indices_from(matrix)] += penalty
-        asked = self.item_embeddings[items].astype(np.float64)
-        solved = np.linalg.solve(matrix, asked.T)
+        solved = np.linalg.solve(matrix, vectors.T.astype(np.float64))
         targets = self.objective.targets(confidences)
         pulls = confidence if targets is None else confidence * targets
         return np.asarray((past * pulls[:, None]) @ solved, dtype=np.float32)
