@@ -68,7 +68,7 @@ def test_an_error_in_one_piece_is_raised_and_threads_are_as_before() -> None:
 def test_users_ranked_side_by_side_are_as_one_by_one(
     recommender: Recommender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "BLOCK_SCORES", 2 * len(recommender.items))
+    monkeypatch.setattr(pipeline, "block_users", lambda n_items: 2)
     users = recommender.users[:9]
 
     together = recommender.recommend(users, k=5).to_polars()

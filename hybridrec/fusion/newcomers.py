@@ -12,7 +12,7 @@ from hybridrec.config import Exclude
 from hybridrec.data.histories import Histories
 from hybridrec.fusion.attributes import AttributePopularity
 from hybridrec.fusion.pairs import Pairs
-from hybridrec.fusion.pipeline import BLOCK_SCORES, Candidates, Fusion
+from hybridrec.fusion.pipeline import Candidates, Fusion, block_users
 from hybridrec.fusion.profiles import Scores, profile_weights
 from hybridrec.fusion.ranker import Standardised
 from hybridrec.fusion.signals.declaration import Asked
@@ -80,7 +80,7 @@ def candidate_blocks(
         yield from fusion.blocks(histories, question, allowed, include)
         return
     new = newcomers.new
-    size = max(1, BLOCK_SCORES // max(histories.n_items, 1))
+    size = block_users(histories.n_items)
     for run in np.split(np.arange(new.size), np.flatnonzero(np.diff(new)) + 1):
         if not new[run].any():
             for users, candidates in fusion.blocks(histories.of(run), question, allowed, include):

@@ -41,7 +41,9 @@ CPU: Final = torch.device("cpu")
 FEWEST_HELD_OUT: Final = 50
 """Fewer users tell nothing of when to stop, and are learnt from instead."""
 BLOCK_SCORES = 1_000_000
-"""(user, item) scores of one scorer held at a time, of each thread; 4 MB, which caches hold."""
+"""(user, item) scores of one scorer held at a time, of each thread: 4 MB, which caches hold …"""
+FEWEST_USERS = 8
+"""… but no fewer users than these, for each block reads the embeddings of all items once."""
 
 
 @dataclass(frozen=True)
@@ -313,8 +315,7 @@ class Fusion:
     ) -> Iterator[tuple[IntArray, Candidates]]:
         """Candidates of all users, block by block, with the user rows of each block."""
         n_users, together = histories.n_users, torch.get_num_threads()
-        size = max(1, BLOCK_SCORES // max(histories.n_items, 1))
-        number = max(-(-n_users // size), min(n_users, together), 1)
+        number = max(-(-n_users // block_users(histories.n_items)), min(n_users, together), 1)
         blocks = np.array_split(np.arange(n_users), number)
         with counter(f"candidates and signals ({exclude})", number) as advance:
             for start in range(0, number, together):
@@ -345,6 +346,11 @@ class Fusion:
 
         with single_threaded_blas():  # it would start threads beside these
             return side_by_side(work, blocks, CPU)
+
+
+def block_users(n_items: int) -> int:
+    """How many users are ranked at a time."""
+    return max(FEWEST_USERS, BLOCK_SCORES // max(n_items, 1))
 
 
 def _unit(embeddings: FloatArray) -> FloatArray:
