@@ -42,8 +42,9 @@ FEWEST_HELD_OUT: Final = 50
 """Fewer users tell nothing of when to stop, and are learnt from instead."""
 BLOCK_SCORES = 1_000_000
 """(user, item) scores of one scorer held at a time, of each thread: 4 MB, which caches hold …"""
-FEWEST_USERS = 8
-"""… but no fewer users than these, for each block reads the embeddings of all items once."""
+FEWEST_USERS, MOST_USERS = 8, 64
+"""… of no fewer users, for each block reads the embeddings of all items once, and of no more, so
+that there is work for all threads. On their number nothing depends: rounding would."""
 
 
 @dataclass(frozen=True)
@@ -315,7 +316,7 @@ class Fusion:
     ) -> Iterator[tuple[IntArray, Candidates]]:
         """Candidates of all users, block by block, with the user rows of each block."""
         n_users, together = histories.n_users, torch.get_num_threads()
-        number = max(-(-n_users // block_users(histories.n_items)), min(n_users, together), 1)
+        number = max(-(-n_users // block_users(histories.n_items)), 1)
         blocks = np.array_split(np.arange(n_users), number)
         with counter(f"candidates and signals ({exclude})", number) as advance:
             for start in range(0, number, together):
@@ -350,7 +351,7 @@ class Fusion:
 
 def block_users(n_items: int) -> int:
     """How many users are ranked at a time."""
-    return max(FEWEST_USERS, BLOCK_SCORES // max(n_items, 1))
+    return min(max(FEWEST_USERS, BLOCK_SCORES // max(n_items, 1)), MOST_USERS)
 
 
 def _unit(embeddings: FloatArray) -> FloatArray:
