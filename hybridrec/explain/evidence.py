@@ -57,9 +57,11 @@ class PastItem:
         }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class WeighedItems(Sequence[PastItem]):
     """Past items, each with its weight, made when they are looked at: histories may be long.
+
+    Equal to any sequence of the same items, and printed as they are.
 
     Args:
         past: all of the user's, weighing nothing.
@@ -80,6 +82,15 @@ class WeighedItems(Sequence[PastItem]):
 
     def __len__(self) -> int:
         return self.rows.size
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
 
     @overload
     def __getitem__(self, index: int) -> PastItem: ...

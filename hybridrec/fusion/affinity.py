@@ -86,6 +86,11 @@ class Affinity:
         empty = csr_array(next(iter(self.links.values())).shape if self.links else (0, 0))
         return Affinity({name: self.links.get(name, empty) for name in relations})
 
+    @property
+    def _shared(self) -> bool:
+        """Whether any item is joined to anything."""
+        return any(links.nnz for links in self.links.values())
+
     @cached_property
     def _of_items(self) -> csr_array:
         """What each item is joined to by each relation, ``(n_items · n_relations, n_entities)``.
@@ -114,7 +119,7 @@ class Affinity:
         Returns:
             ``(n_relations, n_profiles, n_pairs)``.
         """
-        if not len(pairs) or not any(links.nnz for links in self.links.values()):
+        if not len(pairs) or not self._shared:
             return np.zeros((len(self.links), profiles, len(pairs)), dtype=np.float32)
         mix = (mean_weights(weights) @ self._joined).toarray()
         width = mix.shape[1]
@@ -131,6 +136,8 @@ class Affinity:
     def attribute(self, weights: csr_array, items: IntArray) -> FloatArray:
         """What each past item has in common with some, over all relations, ``(n_past, n)``."""
         shares = mean_weights(weights)
+        if not self._shared:
+            return np.zeros((shares.nnz, items.size), dtype=np.float32)
         common = self._joined[shares.indices] @ self._joined[items].T
         return np.asarray(common.toarray() * shares.data[:, None], dtype=np.float32)
 

@@ -113,6 +113,7 @@ def test_without_a_graph_at_the_moment_nothing_is_shared() -> None:
     chosen = Affinity.of(None).only(["coupon"])
 
     np.testing.assert_array_equal(shares_of_all(chosen, "coupon", WEIGHTS), np.zeros((3, 4)))
+    np.testing.assert_array_equal(chosen.attribute(WEIGHTS[[0]], np.array([1])), [[0], [0]])
 
 
 def test_only_the_pairs_asked_for_are_given(affinity: Affinity) -> None:
