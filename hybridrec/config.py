@@ -101,10 +101,11 @@ class RankerConfig(Settings):
     stride_days: float | None = Field(7.0, gt=0)
     """The ranker is asked anew so many days after such a moment, and again until the next one, with
     the towers of the moment and what users did since; null for the moments alone."""
-    folds: bool = False
-    """Where there is no horizon: the ranker learns from as many folds of each user's events, dealt
-    at random, as there are moments, in place of last events. For data whose order means nothing:
-    every event of users with several is learnt from once."""
+    folds: int | None = Field(None, ge=2)
+    """Where there is no horizon: each user's events are dealt at random into so many folds, and the
+    ranker learns from ``moments`` of these, each hidden in turn, in place of last events. For data
+    whose order means nothing. The more folds, the less is hidden, and the more the towers that the
+    ranker learns from are like those it works with."""
     users: int = Field(20_000, ge=1)
     """Users drawn to learn from at each moment, and all asks that follow it, of those who did
     anything then."""
@@ -129,9 +130,9 @@ class RankerConfig(Settings):
     weight_decay: float = Field(0.1, ge=0)
 
     @model_validator(mode="after")
-    def _several_folds(self) -> Self:
-        if self.folds and self.moments < 2:
-            raise ValueError("folds: true deals events into as many folds as moments: at least 2")
+    def _enough_folds(self) -> Self:
+        if self.folds is not None and self.moments > self.folds:
+            raise ValueError(f"moments: {self.moments} is more than the folds, {self.folds}")
         return self
 
 

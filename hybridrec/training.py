@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 
 import numpy as np
 import polars as pl
@@ -153,7 +154,7 @@ def scope_of(
         seasonal=span > timedelta(days=YEAR_DAYS + RECENT_DAYS),
         own_moments=data.as_of is not None
         and config.ranker.horizon_days is None
-        and not config.ranker.folds,
+        and config.ranker.folds is None,
     )
 
 
@@ -333,11 +334,12 @@ def moments(data: Dataset, config: RecommenderConfig) -> list[tuple[Dataset, Dat
 
     Returns:
         For each the data up to it, and what came after it, up to the next; where events are
-        dealt into folds, all without those of one fold, and those.
+        dealt into folds, all without those of one fold, and those of it.
     """
     ranker = config.ranker
-    if ranker.folds and (ranker.horizon_days is None or data.as_of is None):
-        return list(data.cross_validation(ranker.moments, config.seed))
+    if ranker.folds is not None and (ranker.horizon_days is None or data.as_of is None):
+        folds = data.cross_validation(ranker.folds, config.seed)
+        return list(islice(folds, ranker.moments))
     steps = [split_for_ranker(data, config)]
     while len(steps) < ranker.moments:
         before = steps[0][0]
@@ -413,6 +415,7 @@ def has_text(data: Dataset) -> bool:
 def _moment(data: Dataset, config: RecommenderConfig, back: int) -> str:
     """A name of its own for each moment: users' last events lie on one day as well as on many."""
     if data.as_of is None or config.ranker.horizon_days is None:
-        fold = f"fold {config.ranker.moments - back + 1} of {config.ranker.moments}"
-        return fold if config.ranker.folds else f"without each user's last {back}"
+        if config.ranker.folds is None:
+            return f"without each user's last {back}"
+        return f"fold {config.ranker.moments - back + 1} of {config.ranker.folds}"
     return f"up to {data.as_of:%Y-%m-%d}"

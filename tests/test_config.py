@@ -182,7 +182,8 @@ class TestDevices:
     ("settings", "named"),
     [
         ({"exclude": "seen", "questions": ["none"]}, "'seen' is none of questions"),
-        ({"ranker": {"folds": True, "moments": 1}}, "at least 2"),
+        ({"ranker": {"folds": 1}}, "greater than or equal to 2"),
+        ({"ranker": {"folds": 3, "moments": 4}}, "4 is more than the folds, 3"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(

@@ -80,7 +80,7 @@ def test_as_many_as_are_wanted(wanted: int) -> None:
 def test_folds_leave_every_event_of_those_with_several_out_once(timed: bool) -> None:
     data = shop(50, timed=timed)
 
-    steps = moments(data, config(moments=3, folds=True, horizon_days=None))
+    steps = moments(data, config(moments=3, folds=3, horizon_days=None))
 
     assert len(steps) == 3
     assert sum(after.events.height for _, after in steps) == data.events.height
