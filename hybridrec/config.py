@@ -159,9 +159,9 @@ class RecommenderConfig(Settings):
     ``(value / mean of its kind)^value_exponent`` times as much. 0 leaves values out."""
     long_profile: ProfileConfig = ProfileConfig()
     """The user's lasting interests."""
-    short_profile: ProfileConfig = ProfileConfig(half_life_days=14.0, half_life_events=5.0)
-    """The user's present interests."""
-    last_profile: ProfileConfig = ProfileConfig(half_life_days=2.0, half_life_events=0.5)
+    short_profile: ProfileConfig | None = ProfileConfig(half_life_days=14.0, half_life_events=5.0)
+    """The user's present interests; null where the order of events means nothing."""
+    last_profile: ProfileConfig | None = ProfileConfig(half_life_days=2.0, half_life_events=0.5)
     """What the user met last."""
     towers: TowersConfig = TowersConfig()
     neighbours: NeighboursConfig | None = NeighboursConfig()

@@ -209,7 +209,7 @@ def ablations(
             name = "fusion, knowledge graph shuffled"
             found[row] = name, partial(with_shuffled_graph, train), config
         elif part == "drift":
-            steady = {"short_profile": whole["long_profile"], "last_profile": whole["long_profile"]}
+            steady = {"short_profile": None, "last_profile": None}
             lacking = RecommenderConfig.from_mapping({**whole, **steady})
             found[row] = WITHOUT_DRIFT, lambda: train, lacking
         elif whole.get(part) is not None:

@@ -93,12 +93,15 @@ def user_drift(
     numbers |= _moments(shop, occasions, changes, known)
     numbers["occasions"] = pl.Series(lengths)
     numbers |= _movement(categories, before, after, known)
-    numbers["distance"] = pl.Series(divergence(lasting, entity_shares(weights["short"], links)))
-    if embeddings is not None:
-        apart = embedding_distance(weights["long"], weights["short"], embeddings.astype(np.float32))
-        numbers["embedding_distance"] = pl.Series(apart)
-    else:
-        numbers["embedding_distance"] = pl.Series([None] * len(shop.users), dtype=pl.Float32)
+    unknown = pl.Series([None] * len(shop.users), dtype=pl.Float32)
+    numbers |= {"distance": unknown, "embedding_distance": unknown}
+    if "short" in weights:
+        present = entity_shares(weights["short"], links)
+        numbers["distance"] = pl.Series(divergence(lasting, present))
+        if embeddings is not None:
+            table = embeddings.astype(np.float32)
+            apart = embedding_distance(weights["long"], weights["short"], table)
+            numbers["embedding_distance"] = pl.Series(apart)
     numbers["concentration"] = pl.Series(concentration(lasting))
     share = float(moved.sum() / max(known.sum(), 1))
     alarms = false_alarms(occasions, likeness, settings, config.seed) if known.any() else None

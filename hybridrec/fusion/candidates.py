@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -17,8 +16,6 @@ from hybridrec.fusion.pairs import NONE, Pairs
 from hybridrec.fusion.profiles import Scores
 from hybridrec.fusion.search import best_of_rows
 from hybridrec.towers.base import mean_weights
-
-CATEGORY_PROFILE: Final = "short"
 
 
 @dataclass(frozen=True)
@@ -79,11 +76,12 @@ def sources(
 
     They are every tower under the long and the short profile, every item-to-item matrix under the
     short and the last, what is popular now, what is popular now in the categories of the history,
-    and the user's own items.
+    and the user's own items. Where there is no short profile, it is the long one alone.
     """
     for scorer in scores.scorers:
         spared = "long" if scorer in moment.matrices else "last"
         sought = [profile for profile in scores.weights if profile != spared]
+        sought = sought or list(scores.weights)
         every = shown.hide(scores.of_all(scorer, sought))
         for profile, best in zip(sought, best_of_rows(every, config.per_source), strict=True):
             yield f"{scorer}/{profile}", best
@@ -92,7 +90,8 @@ def sources(
     yield "popular", np.broadcast_to(best, (scores.n_users, best.shape[1]))
     by_category = moment.popular_by_category
     if moment.categories is not None and by_category is not None:
-        mix = mean_weights(scores.weights[CATEGORY_PROFILE]) @ moment.categories
+        present = scores.weights["short" if "short" in scores.weights else "long"]
+        mix = mean_weights(present) @ moment.categories
         within = shown.hide(dense_product(mix, by_category))
         yield "popular in category", best_of_rows(within, config.per_source)
     if own is not None:

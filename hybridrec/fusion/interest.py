@@ -6,38 +6,11 @@ known, and the distances are 0 for users with one event, whose two profiles are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from scipy.sparse import csr_array
 
 from hybridrec.arrays import DoubleArray, FloatArray
-from hybridrec.fusion.affinity import Affinity
 from hybridrec.towers.base import mean_weights
-
-
-def interest_numbers(
-    weights: Mapping[str, csr_array], affinity: Affinity, embeddings: Mapping[str, FloatArray]
-) -> dict[str, FloatArray]:
-    """Distance and concentration of every user, over every relation and every tower.
-
-    Args:
-        weights: the weighted histories by profile, ``long`` and ``short`` among them.
-        affinity: what items are joined to.
-        embeddings: ``(n_items, dim)`` by tower.
-
-    Returns:
-        ``(n_users,)`` each: ``distance RELATION``, ``concentration RELATION``, ``distance TOWER``.
-    """
-    long, short = weights["long"], weights["short"]
-    numbers: dict[str, FloatArray] = {}
-    for relation, links in affinity.links.items():
-        lasting, present = entity_shares(long, links), entity_shares(short, links)
-        numbers[f"distance {relation}"] = divergence(lasting, present)
-        numbers[f"concentration {relation}"] = concentration(lasting)
-    for tower, table in embeddings.items():
-        numbers[f"distance {tower}"] = embedding_distance(long, short, table)
-    return numbers
 
 
 def entity_shares(weights: csr_array, links: csr_array) -> csr_array:

@@ -26,12 +26,13 @@ def profile_weights(histories: Histories, config: RecommenderConfig) -> dict[str
 
 
 def profiles(config: RecommenderConfig) -> dict[str, ProfileConfig]:
-    """The profiles by name."""
-    return {
+    """The profiles by name; the long one is always among them."""
+    every = {
         "long": config.long_profile,
         "short": config.short_profile,
         "last": config.last_profile,
     }
+    return {name: profile for name, profile in every.items() if profile is not None}
 
 
 def _weights(histories: Histories, profile: ProfileConfig) -> csr_array:

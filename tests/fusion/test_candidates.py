@@ -1,5 +1,7 @@
 """Which items reach the ranker."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -161,3 +163,17 @@ def test_what_is_popular_in_the_users_categories_is_a_source() -> None:
 
     assert sorted(brought["popular"][0].tolist()) == [2, 5]
     assert sorted(brought["popular in category"][0].tolist()) == [1, 5]
+
+
+def test_without_other_profiles_the_long_one_brings_up_all() -> None:
+    moment = replace(shop(), matrices={"neighbours": Fixed(GRAPH)})
+    nothing = csr_array((1, ITEMS), dtype=np.float32)
+    scores = Scores({"text": Fixed(TEXT), "neighbours": Fixed(GRAPH)}, {"long": nothing})
+
+    brought = dict(sources(scores, moment, None, Shown(), CandidatesConfig(per_source=1)))
+
+    assert {name: items.tolist() for name, items in brought.items()} == {
+        "text/long": [[0]],
+        "neighbours/long": [[3]],
+        "popular": [[2]],
+    }

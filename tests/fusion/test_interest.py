@@ -7,13 +7,11 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.spatial.distance import jensenshannon
 
-from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.interest import (
     concentration,
     divergence,
     embedding_distance,
     entity_shares,
-    interest_numbers,
 )
 
 LINKS = csr_array(np.array([[1, 0, 0], [0, 1, 0], [0, 0.5, 0.5], [0, 0, 0]], dtype=np.float32))
@@ -54,21 +52,6 @@ def test_embedding_distance() -> None:
     one = csr_array(np.array([[1.0, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]]))
     other = csr_array(np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0]]))
     assert embedding_distance(one, other, table).tolist() == [0.0, 1.0, 2.0, 0.0]
-
-
-def test_numbers_of_users_without_and_with_one_event() -> None:
-    long = csr_array(np.array([[0.0, 0, 0, 0], [0, 2.0, 0, 0], [2.0, 2.0, 0, 0]]))
-    short = csr_array(np.array([[0.0, 0, 0, 0], [0, 0.1, 0, 0], [0, 1.0, 0, 0]]))
-    table = np.eye(4, dtype=np.float32)
-    numbers = interest_numbers(
-        {"long": long, "short": short}, Affinity({"brand": LINKS}), {"text": table}
-    )
-    assert set(numbers) == {"distance brand", "concentration brand", "distance text"}
-    assert numbers["distance brand"][:2].tolist() == [0, 0]
-    assert numbers["distance text"][:2] == pytest.approx([0, 0], abs=1e-6)
-    assert numbers["concentration brand"][:2].tolist() == [0, 1]
-    assert numbers["distance brand"][2] > 0.2
-    assert numbers["distance text"][2] == pytest.approx(1 - np.sqrt(0.5), abs=1e-6)
 
 
 def test_a_relation_without_edges_tells_nothing() -> None:

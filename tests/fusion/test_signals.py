@@ -64,7 +64,8 @@ def asked(
     catalogue: pl.DataFrame | None = None,
     order: np.ndarray | None = None,
 ) -> Asked:
-    weights = profile_weights(histories, RecommenderConfig())
+    every = profile_weights(histories, RecommenderConfig())
+    weights = {name: every[name] for name in scope.profiles}
     moment = Moment(
         pl.DataFrame({"item_id": range(4)}) if catalogue is None else catalogue,
         affinity or Affinity({}),
@@ -351,10 +352,17 @@ class TestDeclarations:
         assert "price" not in {signal.group for signal in signals}
 
     @pytest.mark.parametrize("histories", [HISTORIES, UNTIMED], ids=["timed", "untimed"])
-    def test_every_declared_signal_is_computed_and_finite(self, histories: Histories) -> None:
-        values = computed(histories)
+    @pytest.mark.parametrize("profiles", [("long",), ("long", "short", "last")], ids=len)
+    def test_every_declared_signal_is_computed_and_finite(
+        self, histories: Histories, profiles: tuple[str, ...]
+    ) -> None:
+        affinity = Affinity({"brand": csr_array(np.eye(4, 2) + np.eye(4, 2, -2))})
+        scope = replace(BARE, profiles=profiles, relations=("brand",))
+
+        values = computed(histories, scope=scope, affinity=affinity)
 
         assert all(np.isfinite(column).all() for column in values.values())
+        assert ("drift" in values) == ("short" in profiles)
 
 
 def test_scores_and_shares_are_those_of_the_pair() -> None:

@@ -16,10 +16,11 @@ def _declare(scope: Scope, repeats: bool) -> Sequence[Signal]:
         "history_breadth": "log of the different items of the history",
     }
     if scope.relations:
-        meanings |= {
-            "concentration": "how much of the long profile lies in few categories, 0 to 1",
-            "drift": "how far the short profile's categories are from the long one's, 0 to 1",
-        }
+        meanings["concentration"] = "how much of the long profile lies in few categories, 0 to 1"
+        if "short" in scope.profiles:
+            meanings["drift"] = (
+                "how far the short profile's categories are from the long one's, 0 to 1"
+            )
     if scope.timed:
         meanings["idle_days"] = "log of the days since the last event"
     return [Signal(n, "context", m, absolute=True, relative=False) for n, m in meanings.items()]
@@ -36,8 +37,10 @@ def _compute(asked: Asked, wanted: Collection[str]) -> Values:
     if categories is None:
         of_user |= {"concentration": np.zeros(lengths.size), "drift": np.zeros(lengths.size)}
     else:
-        long, short = (entity_shares(asked.weights[p], categories) for p in ("long", "short"))
-        of_user |= {"concentration": concentration(long), "drift": divergence(long, short)}
+        shares = {name: entity_shares(each, categories) for name, each in asked.weights.items()}
+        of_user["concentration"] = concentration(shares["long"])
+        if "short" in shares:
+            of_user["drift"] = divergence(shares["long"], shares["short"])
     if histories.timed:
         of_user["idle_days"] = np.log1p(asked.last_ages)
     return {name: values.astype(np.float32)[asked.users] for name, values in of_user.items()}
