@@ -2,57 +2,93 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Final
+
 import numpy as np
 
-from hybridrec.arrays import IntArray
+from hybridrec.arrays import BoolArray, IntArray
 from hybridrec.config import Exclude
 from hybridrec.data.histories import Histories
 from hybridrec.fusion.pipeline import Fusion
 
-MOST_REMOVED = 24
+PAIRED: Final = 24
+"""Pairs are sought among so many past items, those that weigh most; more are taken away only as
+the first of these."""
+TRIED: Final = 64
+"""Shortened histories that are ranked before it is looked whether one was enough."""
 
 
 def smallest_removal(
     fusion: Fusion, history: Histories, question: Exclude, item: int, order: IntArray, k: int
 ) -> IntArray | None:
-    """The shortest beginning of ``order`` whose removal drops an item out of the top ``k``.
+    """The fewest past items without which an item drops out of the top ``k``, as few as found.
 
-    Every shortened history is folded in and ranked again.
+    One item is sought among all, two among all pairs of the 24 that weigh most. If neither is
+    enough, the shortest beginning of these is taken, less those of it that are not needed. Every
+    shortened history is folded in and ranked again, so that what is returned is verified.
 
     Args:
         fusion: towers and rankers.
         history: the history of one user.
         question: which ranker is asked.
         item: the item row.
-        order: item rows of the history, the weightiest first.
+        order: ``(n_past,)`` the item rows of the history, the weightiest first.
         k: length of the list.
 
     Returns:
-        The item rows to remove; ``None`` if the item is not in the list, or stays in it whatever
-        of the first 24 is removed.
+        The item rows to remove, the weightiest first; ``None`` if the item is not in the list, or
+        no removal tried drops it out.
     """
-    order = order[:MOST_REMOVED]
-    rank_of = np.full(history.n_items, order.size)
-    rank_of[order] = np.arange(order.size)
-    removed_at = rank_of[history.items]
-    # version n of the user lacks the first n items of the order
-    versions = [removed_at >= n for n in range(order.size + 1)]
-    kept = np.concatenate(versions)
-    shortened = Histories(
-        np.concatenate([[0], np.cumsum([version.sum() for version in versions])]).astype(np.int64),
-        np.tile(history.items, len(versions))[kept],
-        np.tile(history.ages, len(versions))[kept],
-        np.tile(history.strengths, len(versions))[kept],
+
+    def drops_out(removals: BoolArray) -> BoolArray:
+        shortened = _shortened(history, order, removals)
+        listed = np.zeros(len(removals), dtype=bool)
+        for rows, block in fusion.blocks(shortened, question):
+            top = block.pairs.top(block.scores, k)
+            listed[rows[block.pairs.users[top[block.pairs.items[top] == item]]]] = True
+        return ~listed
+
+    if drops_out(np.zeros((1, order.size), dtype=bool))[0]:
+        return None
+    for removals in _removals(order.size):
+        enough = np.flatnonzero(drops_out(removals))
+        if enough.size == 0:
+            continue
+        removal = removals[enough[0]]
+        if removal.sum() > 2:
+            for place in np.flatnonzero(removal)[::-1]:
+                fewer = removal.copy()
+                fewer[place] = False
+                if drops_out(fewer[None])[0]:
+                    removal = fewer
+        found: IntArray = order[removal]
+        return found
+    return None
+
+
+def _removals(n_past: int) -> Iterator[BoolArray]:
+    """What is tried, the smallest first, ``(n, n_past)``: true where a past item is removed."""
+    first = min(n_past, PAIRED)
+    pairs = np.array(sorted(combinations(range(first), 2), key=sum), dtype=np.int64).reshape(-1, 2)
+    two = np.zeros((len(pairs), n_past), dtype=bool)
+    np.put_along_axis(two, pairs, True, axis=1)
+    for some in (np.eye(n_past, dtype=bool), two, np.tri(first, n_past, dtype=bool)[2:]):
+        yield from np.array_split(some, range(TRIED, len(some), TRIED)) if len(some) else ()
+
+
+def _shortened(history: Histories, order: IntArray, removals: BoolArray) -> Histories:
+    """The history without each of some sets of items, one below the other."""
+    place = np.zeros(history.n_items, dtype=np.int64)
+    place[order] = np.arange(order.size)
+    kept = ~removals[:, place[history.items]]
+    events = np.nonzero(kept)[1]
+    return Histories(
+        np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int64),
+        history.items[events],
+        history.ages[events],
+        history.strengths[events],
         history.n_items,
         history.timed,
     )
-    candidates = fusion.candidates(shortened, question)
-    scores = candidates.scores
-    top = candidates.pairs.top(scores, k)
-    users, items = candidates.pairs.users[top], candidates.pairs.items[top]
-    listed = np.zeros(len(versions), dtype=bool)
-    listed[users[items == item]] = True
-    left = np.flatnonzero(~listed)
-    if not listed[0] or left.size == 0:
-        return None
-    return order[: left[0]]

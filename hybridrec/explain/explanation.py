@@ -93,9 +93,10 @@ class Explanation:
     def counterfactual(self) -> tuple[Hashable, ...] | None:
         """The past items without which this one would leave the list, as few as found.
 
-        Items are tried in order of their weight; the result is verified by folding the shorter
-        history in and ranking again. ``None`` if no such set exists, or the item is not in the
-        list at all. The list is the ranker's own, before any policy.
+        One is sought among all past items, two among those that weigh most, more only in order of
+        their weight; the result is verified by folding the shorter history in and ranking again.
+        ``None`` if no such set is found, or the item is not in the list at all. The list is the
+        ranker's own, before any policy.
         """
         return self._counterfactual()
 
