@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from scipy.sparse import csr_array
 
 from hybridrec.arrays import IntArray
 from hybridrec.data import Dataset, Histories, IdMap
@@ -110,6 +111,23 @@ class Shop:
     def histories(self) -> Histories:
         """Everything every user did, ages as of ``as_of``."""
         return self.live.closed()
+
+    @cached_property
+    def _met_by(self) -> csr_array:
+        """Who met each item, ``(n_items, n_users)`` ones."""
+        users, items = np.divmod(self.histories.met[0], max(len(self.items), 1))
+        shape = (len(self.items), len(self.users))
+        return csr_array((np.ones(users.size, dtype=np.float32), (items, users)), shape=shape)
+
+    def met_both(self, item: int, others: IntArray) -> IntArray:
+        """How many users met an item and each of some others, ``(n_others,)``.
+
+        Args:
+            item: an item row.
+            others: ``(n_others,)`` item rows.
+        """
+        met = self._met_by[[item]].toarray()[0]
+        return np.asarray(self._met_by[others] @ met).astype(np.int64)
 
     def histories_of(self, users: npt.ArrayLike) -> Histories:
         """The histories of these user rows, in the order given; a row below 0 has no events."""

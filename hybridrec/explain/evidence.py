@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self, overload
@@ -30,6 +30,8 @@ class PastItem:
         events: how often the user met it.
         last: when last; ``None`` without times.
         weight: its signed share of a contribution.
+        together: how many other users met it and the item explained; ``None`` where they are fewer
+            than 5, the smallest group that is spoken of.
     """
 
     item_id: Hashable
@@ -37,10 +39,7 @@ class PastItem:
     events: int
     last: datetime | None
     weight: float
-
-    def weighing(self, weight: float) -> PastItem:
-        """The same item with this weight."""
-        return replace(self, weight=weight)
+    together: int | None = None
 
     def with_more(self, weight: float) -> PastItem:
         """The same item, weighing so much more."""
@@ -54,6 +53,7 @@ class PastItem:
             "events": self.events,
             "last": None if self.last is None else self.last.isoformat(),
             "weight": self.weight,
+            "together": self.together,
         }
 
 
@@ -67,18 +67,25 @@ class WeighedItems(Sequence[PastItem]):
         past: all of the user's, weighing nothing.
         rows: ``(n,)`` which of them, in order.
         weights: ``(n,)``.
+        together: gives how many other users met each of all and the item explained.
     """
 
     past: Sequence[PastItem]
     rows: IntArray
     weights: DoubleArray
+    together: Callable[[], Sequence[int | None]]
 
     @classmethod
-    def of(cls, past: Sequence[PastItem], weights: DoubleArray) -> Self:
+    def of(
+        cls,
+        past: Sequence[PastItem],
+        weights: DoubleArray,
+        together: Callable[[], Sequence[int | None]],
+    ) -> Self:
         """Those that weigh anything, ``(n_past,)`` weights, greatest first."""
         order = np.argsort(-np.abs(weights), kind="stable")
         order = order[weights[order] != 0]
-        return cls(past, order, weights[order])
+        return cls(past, order, weights[order], together)
 
     def __len__(self) -> int:
         return self.rows.size
@@ -99,7 +106,9 @@ class WeighedItems(Sequence[PastItem]):
     def __getitem__(self, index: int | slice) -> PastItem | list[PastItem]:
         if isinstance(index, slice):
             return [self[place] for place in range(len(self))[index]]
-        return self.past[int(self.rows[index])].weighing(float(self.weights[index]))
+        row = int(self.rows[index])
+        together = self.together()[row]
+        return replace(self.past[row], weight=float(self.weights[index]), together=together)
 
 
 @dataclass(frozen=True, slots=True)

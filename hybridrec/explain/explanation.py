@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from hybridrec.explain.attribution import Attribution, attribute
 from hybridrec.explain.counterfactual import smallest_removal
 from hybridrec.explain.evidence import GraphPath, PastItem, WeighedItems, best_path
 from hybridrec.explain.narrative import Facts, Language, reasons, sentence
+from hybridrec.fusion.attributes import FEWEST_USERS
 from hybridrec.fusion.newcomers import NewcomerCandidates
 from hybridrec.fusion.pipeline import Candidates, Fusion
 from hybridrec.fusion.policy import Placed, PolicyStep, policy_steps
@@ -172,6 +174,13 @@ def explain_candidates(
         removal_order = parts.past_items[np.argsort(-weights, kind="stable")]
         path = best_path(shop, parts.past_items, weights, int(row))
 
+        @cache
+        def together(row: int = int(row)) -> Sequence[int | None]:
+            met = shop.met_both(row, parts.past_items)
+            if user_id is not None and row in history.items:
+                met -= 1  # the user is among them
+            return [int(n) if n >= FEWEST_USERS else None for n in met]
+
         def counterfactual(
             row: int = int(row), order: IntArray = removal_order
         ) -> tuple[Hashable, ...] | None:
@@ -185,7 +194,7 @@ def explain_candidates(
                 shop.titles[row],
                 float(parts.base[place]),
                 float(score),
-                _contributions(parts, place, past),
+                _contributions(parts, place, past, together),
                 () if path is None else (path,),
                 _facts(fusion, history, int(row)),
                 counterfactual,
@@ -251,13 +260,16 @@ def latest_items(shop: Shop, user_id: Hashable, n: int) -> list[PastItem]:
 
 
 def _contributions(
-    parts: Attribution, place: int, past: list[PastItem]
+    parts: Attribution,
+    place: int,
+    past: list[PastItem],
+    together: Callable[[], Sequence[int | None]],
 ) -> tuple[Contribution, ...]:
     contributions = []
     for group, values in parts.groups.items():
         split = parts.splits.get(group)
         weights = np.zeros(len(past)) if split is None else split[place]
-        evidence = WeighedItems.of(past, weights)
+        evidence = WeighedItems.of(past, weights, together)
         contributions.append(Contribution(group, float(values[place]), evidence))
     return tuple(sorted(contributions, key=lambda part: -abs(part.value)))
 
@@ -283,9 +295,10 @@ def _facts(fusion: Fusion, history: Histories, row: int) -> Facts:
     own = history.ages[history.items == row]
     columns = fusion.moment.statistics
     users = columns["recent"] if history.timed else columns["popularity"]
+    others = round(float(np.expm1(users[row])))
     return Facts(
         own_events=own.size,
         own_last_days=float(own.min()) if own.size and history.timed else None,
-        recent_users=round(float(np.expm1(users[row]))),
+        recent_users=others if others >= FEWEST_USERS else None,
         timed=history.timed,
     )

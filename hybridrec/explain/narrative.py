@@ -28,7 +28,8 @@ class Facts:
     Args:
         own_events: how often the user met the item.
         own_last_days: days since the last time; ``None`` without times.
-        recent_users: users who met it in the last 28 days, or ever where there are no times.
+        recent_users: users who met it in the last 28 days, or ever where there are no times;
+            ``None`` where they are fewer than 5, the smallest group that is spoken of.
         timed: whether the data have times.
         among: groups of users like this one who choose it more than others do, the greatest
             difference first; for users without events only.
@@ -36,7 +37,7 @@ class Facts:
 
     own_events: int
     own_last_days: float | None
-    recent_users: int
+    recent_users: int | None
     timed: bool
     among: tuple[Among, ...] = ()
 
@@ -82,6 +83,7 @@ _ENGLISH = _Phrases(
     groups={
         "repeat": "bought {times}{last}",
         "collaborative": "customers with {names} in their baskets choose it too",
+        "collaborative, few": "what customers choose places it near {names}",
         "graph": "it is close to {names} in the product graph",
         "text": "it reads much like {names}",
         "neighbours": "it goes with {names}",
@@ -121,6 +123,7 @@ _CHINESE = _Phrases(
     groups={
         "repeat": "复购商品，已购买{times}{last}",
         "collaborative": "购买过{names}的顾客也常选购",
+        "collaborative, few": "从顾客的选购行为看，与{names}相近",
         "graph": "在商品知识图谱中与{names}相近",
         "text": "商品描述与{names}相似",
         "neighbours": "与{names}关联度高",
@@ -162,6 +165,8 @@ _RELATIONS_ZH = {
     "color": "颜色",
     "material": "材质",
 }
+_OF_OTHERS = ("collaborative", "transitions")
+"""Groups whose words say what other users did."""
 _PHRASES: Mapping[str, _Phrases] = {"en": _ENGLISH, "zh": _CHINESE}
 
 
@@ -260,8 +265,12 @@ def _reason(explanation: Explanation, part: Contribution, language: Language) ->
     greatest = max((past.weight for past in others), default=0.0)
     telling = [past for past in others if past.weight > 0]
     telling = [past for past in telling if past.weight >= WORTH_SAYING * greatest]
+    if part.group in _OF_OTHERS:
+        known = [past for past in telling if past.together is not None]
+        template = template if known else phrases.groups.get(f"{part.group}, few", "")
+        telling = known or telling
     titles = [t for t in dict.fromkeys(p.title for p in telling) if t != explanation.title][:2]
-    if not titles:
+    if not titles or not template:
         return None
     return template.format(names=phrases.names.join(map(quote, titles)))
 

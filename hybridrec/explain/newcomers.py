@@ -9,6 +9,7 @@ import numpy as np
 from hybridrec.arrays import IntArray
 from hybridrec.explain.explanation import Contribution, Explanation
 from hybridrec.explain.narrative import Among, Facts
+from hybridrec.fusion.attributes import FEWEST_USERS
 from hybridrec.fusion.newcomers import NewcomerCandidates
 from hybridrec.shop import Shop
 
@@ -66,10 +67,11 @@ def _facts(shop: Shop, candidates: NewcomerCandidates, user: int, item: int) -> 
         Among(row["attribute"], row["value"], int(popularity.counts[group, item]), row["users"])
         for row, group in zip(rows, raised, strict=True)
     )
+    others = int(popularity.overall[item])
     return Facts(
         own_events=0,
         own_last_days=None,
-        recent_users=int(popularity.overall[item]),
+        recent_users=others if others >= FEWEST_USERS else None,
         timed=shop.as_of is not None,
         among=among,
     )

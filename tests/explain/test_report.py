@@ -34,7 +34,7 @@ def explained(title: str = "Cheese", item_id: object = "i9", **parts: float) -> 
     values = parts or {"collaborative": 2.0, "affinity": 1.0, "popularity": -0.5}
     evidence = {
         "collaborative": tuple(
-            past.weighing(weight * values.get("collaborative", 0.0))
+            replace(past, weight=weight * values.get("collaborative", 0.0), together=12)
             for past, weight in zip((MILK, BREAD, EGGS, TEA), (0.5, 0.25, 0.15, 0.1), strict=True)
         )
     }
