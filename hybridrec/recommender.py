@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -211,19 +211,58 @@ class Recommender:
         Raises:
             UnknownUserError, UnknownItemError: an id the recommender does not know.
         """
-        from hybridrec.explain.explanation import explain_candidates
+        asked = self._histories(None if user is None else [user], history)
+        return self._explained(asked, [[item]], exclude, k)[0]
 
-        question = self._question(exclude)
-        row = self._item_row(item)
-        ids, histories, newcomers = self._histories(None if user is None else [user], history)
-        _, candidates = next(
-            candidate_blocks(
-                self._fitted_fusion, histories, question, None, np.array([row]), newcomers
-            )
-        )
-        found = np.flatnonzero(candidates.pairs.items == row)
+    def explain_pairs(
+        self,
+        pairs: Iterable[tuple[Hashable, Hashable]],
+        *,
+        exclude: Exclude | None = None,
+        k: int = 10,
+    ) -> list[Explanation]:
+        """Why items have the scores they have for users, many at once.
+
+        Items of one user are set against the same candidates, so that explanations of two can be
+        contrasted: ``one.against(other)``.
+
+        Args:
+            pairs: user id and item id of each.
+            exclude: which ranker is asked; the config's setting when ``None``.
+            k: length of the list that a counterfactual speaks of.
+
+        Returns:
+            One explanation a pair, in the order of the pairs.
+
+        Raises:
+            UnknownUserError, UnknownItemError: an id the recommender does not know.
+        """
+        pairs = list(pairs)
+        items: dict[Hashable, dict[Hashable, None]] = {}
+        for user, item in pairs:
+            items.setdefault(user, {})[item] = None
+        if not items:
+            return []
+        asked = self._histories(list(items), None)
+        found = self._explained(asked, [list(each) for each in items.values()], exclude, k)
+        every = [(user, item) for user, each in items.items() for item in each]
+        of_pair = dict(zip(every, found, strict=True))
+        return [of_pair[pair] for pair in pairs]
+
+    def _explained(
+        self,
+        asked: tuple[Sequence[Hashable | None], Histories, Newcomers | None],
+        items: Sequence[Sequence[Hashable]],
+        exclude: Exclude | None,
+        k: int,
+    ) -> list[Explanation]:
+        """Explanations of some items of each user, user by user."""
+        from hybridrec.explain.explanation import explain_each
+
+        question, (ids, histories, newcomers) = self._question(exclude), asked
+        rows = [[self._item_row(item) for item in each] for each in items]
         fusion, shop = self._fitted_fusion, self._fitted_shop
-        return explain_candidates(fusion, shop, candidates, 0, found, ids[0], question, k)[0]
+        return explain_each(fusion, shop, ids, histories, newcomers, rows, question, k)
 
     def similar_items(self, item: Hashable, k: int = 10) -> pl.DataFrame:
         """The items nearest to one in the towers' embeddings.

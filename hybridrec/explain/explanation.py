@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,10 +18,14 @@ from hybridrec.explain.counterfactual import smallest_removal
 from hybridrec.explain.evidence import GraphPath, PastItem, WeighedItems, best_path
 from hybridrec.explain.narrative import Facts, Language, reasons, sentence
 from hybridrec.fusion.attributes import FEWEST_USERS
-from hybridrec.fusion.newcomers import NewcomerCandidates
+from hybridrec.fusion.newcomers import NewcomerCandidates, Newcomers, candidate_blocks
+from hybridrec.fusion.pairs import NONE
 from hybridrec.fusion.pipeline import Candidates, Fusion
 from hybridrec.fusion.policy import Placed, PolicyStep, policy_steps
 from hybridrec.shop import Shop
+
+if TYPE_CHECKING:
+    from hybridrec.explain.contrast import Contrast
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,14 @@ class Contribution:
     group: str
     value: float
     evidence: Sequence[PastItem]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "group": self.group,
+            "value": self.value,
+            "evidence": [past.to_dict() for past in self.evidence],
+        }
 
 
 @dataclass(frozen=True)
@@ -102,6 +114,20 @@ class Explanation:
         """
         return self._counterfactual()
 
+    def against(self, other: Explanation) -> Contrast:
+        """Why this item and not the other: what each group and past item gives to the difference.
+
+        Args:
+            other: of the same user and the same call of :meth:`.Recommender.explain_pairs` or
+                :meth:`.Recommender.recommend`.
+
+        Raises:
+            RequestError: an explanation for another user, or of another list.
+        """
+        from hybridrec.explain.contrast import Contrast
+
+        return Contrast.of(self, other)
+
     def _under_policy(
         self, score: float, parts: Mapping[str, float], steps: tuple[PolicyStep, ...]
     ) -> Explanation:
@@ -118,14 +144,7 @@ class Explanation:
             "title": self.title,
             "base": self.base,
             "score": self.score,
-            "contributions": [
-                {
-                    "group": part.group,
-                    "value": part.value,
-                    "evidence": [past.to_dict() for past in part.evidence],
-                }
-                for part in self.contributions
-            ],
+            "contributions": [part.to_dict() for part in self.contributions],
             "paths": [path.to_dict() for path in self.paths],
             "policy": [step.to_dict() for step in self.policy],
             "narrative": self.narrative("en"),
@@ -135,6 +154,44 @@ class Explanation:
         from hybridrec.explain.report import explanation_html
 
         return explanation_html(self)
+
+
+def explain_each(
+    fusion: Fusion,
+    shop: Shop,
+    ids: Sequence[Hashable | None],
+    histories: Histories,
+    newcomers: Newcomers | None,
+    items: Sequence[Sequence[int]],
+    question: Exclude,
+    k: int,
+) -> list[Explanation]:
+    """Explanations of some items of each user, user by user.
+
+    Args:
+        fusion: towers and rankers.
+        shop: names, dates and the knowledge graph.
+        ids: of the users, to put on them.
+        histories: the users' own.
+        newcomers: who of them gets what is popular; ``None`` for nobody.
+        items: item rows of each user, each once; candidates whatever the sources say.
+        question: which ranker is asked.
+        k: length of the list that counterfactuals speak of.
+    """
+    include = np.full((len(items), max(map(len, items))), NONE, dtype=np.int64)
+    for user, rows in enumerate(items):
+        include[user, : len(rows)] = rows
+    explanations = []
+    for users, candidates in candidate_blocks(
+        fusion, histories, question, None, include, newcomers
+    ):
+        for row, user in enumerate(users):
+            known = candidates.pairs.items[candidates.pairs.of(row)]
+            places = np.searchsorted(known, items[user])
+            explanations += explain_candidates(
+                fusion, shop, candidates, row, places, ids[user], question, k
+            )
+    return explanations
 
 
 def explain_candidates(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from hybridrec.errors import RequestError
 
 if TYPE_CHECKING:
+    from hybridrec.explain.contrast import Contrast
     from hybridrec.explain.explanation import Contribution, Explanation
     from hybridrec.fusion.policy import PolicyStep
 
@@ -73,6 +74,7 @@ class _Phrases:
     reasons: str
     whole: str
     nothing: str
+    ahead: str
     quotes: str
     policy: Mapping[str, str]
     note: str
@@ -106,7 +108,8 @@ _ENGLISH = _Phrases(
     names=" and ",
     reasons="; ",
     whole="{title}: {reasons}.",
-    nothing="{title}: no single reason stands out; many small ones add up.",
+    nothing="no single reason stands out; many small ones add up",
+    ahead="{title} comes before {other}: {reasons}.",
     quotes="“{}”",
     policy={
         "raised": "the shop raises it{note}{moved}",
@@ -142,7 +145,8 @@ _CHINESE = _Phrases(
     names="和",
     reasons="；",
     whole="推荐理由（{title}）：{reasons}。",
-    nothing="推荐理由（{title}）：没有单一的突出原因，由多项因素共同作用。",
+    nothing="没有单一的突出原因，由多项因素共同作用",
+    ahead="{title}排在{other}之前：{reasons}。",
     quotes="“{}”",
     policy={
         "raised": "店铺提升其排序{note}{moved}",
@@ -178,8 +182,27 @@ def sentence(explanation: Explanation, language: Language) -> str:
     """
     given = reasons(explanation, language)
     phrases = _PHRASES[language]
-    template = phrases.whole if given else phrases.nothing
-    return template.format(title=explanation.title, reasons=given)
+    return phrases.whole.format(title=explanation.title, reasons=given or phrases.nothing)
+
+
+def ahead(contrast: Contrast, language: Language) -> str:
+    """The better of two items, and the greatest reasons for which it is ahead, in one sentence.
+
+    Raises:
+        RequestError: a language there are no words for.
+    """
+    phrases = _phrases(language)
+    sign = 1 if contrast.difference >= 0 else -1
+    better, worse = (contrast.first, contrast.second)[::sign]
+    own = {part.group: part for part in better.contributions if part.value > 0}
+    leads = [(sign * part.value, own[part.group]) for part in contrast.contributions
+             if part.group in own and part.group in phrases.groups]  # fmt: skip
+    given = _worth_saying(leads, better, language)
+    return phrases.ahead.format(
+        title=better.title,
+        other=phrases.quotes.format(worse.title),
+        reasons=phrases.reasons.join(given) or phrases.nothing,
+    )
 
 
 def reasons(explanation: Explanation, language: Language) -> str:
@@ -190,17 +213,28 @@ def reasons(explanation: Explanation, language: Language) -> str:
     Raises:
         RequestError: a language there are no words for.
     """
-    if language not in _PHRASES:
-        raise RequestError(f"language {language!r} is not there; use {' or '.join(_PHRASES)}")
-    phrases = _PHRASES[language]
+    phrases = _phrases(language)
     # what a policy gives is told by its steps
-    own = [part for part in explanation.contributions if part.group in phrases.groups]
-    raising = [part for part in own if part.value > 0]
-    worth = [part for part in raising if part.value >= WORTH_SAYING * raising[0].value]
-    found = (_reason(explanation, part, language) for part in worth)
-    given = [reason for reason in found if reason is not None][:REASONS]
+    own = [(part.value, part) for part in explanation.contributions if part.group in phrases.groups]
+    given = _worth_saying(own, explanation, language)
     steps = (policy_step(step, language) for step in explanation.policy)
     return phrases.reasons.join([*given, *(told for told in steps if told)])
+
+
+def _phrases(language: str) -> _Phrases:
+    if language not in _PHRASES:
+        raise RequestError(f"language {language!r} is not there; use {' or '.join(_PHRASES)}")
+    return _PHRASES[language]
+
+
+def _worth_saying(
+    parts: Sequence[tuple[float, Contribution]], explanation: Explanation, language: Language
+) -> list[str]:
+    """The greatest contributions in words, by how much each brings."""
+    raising = [(by, part) for by, part in parts if by > 0]
+    worth = [part for by, part in raising if by >= WORTH_SAYING * raising[0][0]]
+    found = (_reason(explanation, part, language) for part in worth)
+    return [reason for reason in found if reason is not None][:REASONS]
 
 
 def policy_step(step: PolicyStep, language: Language) -> str:

@@ -46,7 +46,7 @@ def find_candidates(
     own: csr_array | None,
     shown: Shown,
     config: CandidatesConfig,
-    include: int | IntArray | None = None,
+    include: IntArray | None = None,
 ) -> Pairs:
     """The best items of all sources, joined.
 
@@ -57,11 +57,12 @@ def find_candidates(
             once seen are not wanted again.
         shown: which items may be candidates at all.
         config: how many of each.
-        include: an item, or several, to be candidates of everyone, whatever the sources say.
+        include: items to be candidates whatever the sources say: ``(n,)`` of everyone, or
+            ``(n_users, n)`` of each user, −1 for none.
     """
     found = [items for _, items in sources(scores, moment, own, shown, config)]
     if include is not None:
-        found.append(np.tile(np.atleast_1d(include), (scores.n_users, 1)))
+        found.append(np.broadcast_to(include, (scores.n_users, include.shape[-1])))
     return Pairs.from_items(np.concatenate(found, axis=1))
 
 

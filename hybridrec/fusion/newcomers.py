@@ -11,8 +11,8 @@ from hybridrec.arrays import BoolArray, FloatArray, IntArray
 from hybridrec.config import Exclude
 from hybridrec.data.histories import Histories
 from hybridrec.fusion.attributes import AttributePopularity
-from hybridrec.fusion.pairs import Pairs
-from hybridrec.fusion.pipeline import Candidates, Fusion, block_users
+from hybridrec.fusion.pairs import NONE, Pairs
+from hybridrec.fusion.pipeline import Candidates, Fusion, block_users, of_users
 from hybridrec.fusion.profiles import Scores, profile_weights
 from hybridrec.fusion.ranker import Standardised
 from hybridrec.fusion.signals.declaration import Asked
@@ -73,7 +73,7 @@ def candidate_blocks(
         histories: the users' own histories.
         question: which question is asked.
         allowed: ``(n_items,)`` the items that may be recommended; all when ``None``.
-        include: items to be candidates whatever the sources say.
+        include: items to be candidates whatever the sources say; see :func:`.find_candidates`.
         newcomers: who gets what is popular instead; ``None`` for nobody.
     """
     if newcomers is None:
@@ -83,14 +83,15 @@ def candidate_blocks(
     size = block_users(histories.n_items)
     for run in np.split(np.arange(new.size), np.flatnonzero(np.diff(new)) + 1):
         if not new[run].any():
-            for users, candidates in fusion.blocks(histories.of(run), question, allowed, include):
+            own, included = histories.of(run), of_users(include, run)
+            for users, candidates in fusion.blocks(own, question, allowed, included):
                 yield run[users], candidates
             continue
         for users in np.array_split(run, -(-run.size // size)):
             own = histories.of(users)
-            groups = newcomers.groups[users]
+            groups, included = newcomers.groups[users], of_users(include, users)
             popularity = newcomers.popularity
-            yield users, _popular(fusion, own, question, allowed, include, groups, popularity)
+            yield users, _popular(fusion, own, question, allowed, included, groups, popularity)
 
 
 def _popular(
@@ -110,8 +111,11 @@ def _popular(
     np.put_along_axis(chosen, best, True, axis=1)
     chosen &= np.isfinite(free)
     if include is not None:
-        chosen[:, include] = True
-    pairs = Pairs.from_mask(chosen)
+        found = np.where(chosen, np.arange(scores.shape[1]), NONE)
+        every = np.broadcast_to(include, (len(found), include.shape[-1]))
+        pairs = Pairs.from_items(np.concatenate([found, every], axis=1))
+    else:
+        pairs = Pairs.from_mask(chosen)
     weights = profile_weights(histories, fusion.config)
     asked = Asked(histories, weights, pairs, Scores(fusion.scorers, weights), fusion.moment)
     nothing = np.zeros((0, 0), dtype=np.float32)

@@ -274,7 +274,7 @@ class Fusion:
         histories: Histories,
         exclude: Exclude,
         allowed: BoolArray | None = None,
-        include: int | IntArray | None = None,
+        include: IntArray | None = None,
     ) -> Candidates:
         """Candidates of a block of users, and their signals.
 
@@ -282,9 +282,10 @@ class Fusion:
             histories: the users' own histories, ages as of the moment observed.
             exclude: which question is asked.
             allowed: ``(n_items,)`` the items that may be recommended; all when ``None``.
-            include: an item, or several, to be candidates whatever sources and ``allowed`` say.
+            include: items to be candidates whatever sources and ``allowed`` say; see
+                :func:`.find_candidates`.
         """
-        [found] = self._side_by_side([histories], exclude, allowed, include)
+        [found] = self._side_by_side([histories], exclude, allowed, [include])
         return found
 
     def sources(self, histories: Histories, exclude: Exclude) -> Iterator[tuple[str, IntArray]]:
@@ -322,8 +323,9 @@ class Fusion:
             for start in range(0, number, together):
                 some = blocks[start : start + together]
                 parts = [histories.of(users) for users in some]
+                included = [of_users(include, users) for users in some]
                 for found in zip(
-                    some, self._side_by_side(parts, exclude, allowed, include), strict=True
+                    some, self._side_by_side(parts, exclude, allowed, included), strict=True
                 ):
                     yield found
                     advance()
@@ -333,12 +335,13 @@ class Fusion:
         blocks: Sequence[Histories],
         exclude: Exclude,
         allowed: BoolArray | None,
-        include: int | IntArray | None,
+        include: Sequence[IntArray | None],
     ) -> list[Candidates]:
         """Candidates of each block, each found on a thread of its own."""
         ranker, settings = self.rankers[exclude], self.config.candidates
 
-        def work(histories: Histories) -> Candidates:
+        def work(block: tuple[Histories, IntArray | None]) -> Candidates:
+            histories, include = block
             scores, own, shown = self._sought(histories, exclude, allowed)
             pairs = find_candidates(scores, self.moment, own, shown, settings, include)
             asked = Asked(histories, scores.weights, pairs, scores, self.moment)
@@ -346,7 +349,12 @@ class Fusion:
             return Candidates(asked, ranker, ranker.standardise(pairs, values))
 
         with single_threaded_blas():  # it would start threads beside these
-            return side_by_side(work, blocks, CPU)
+            return side_by_side(work, list(zip(blocks, include, strict=True)), CPU)
+
+
+def of_users(include: IntArray | None, users: IntArray) -> IntArray | None:
+    """What is to be candidates of some users; see :func:`.find_candidates`."""
+    return include if include is None or include.ndim == 1 else include[users]
 
 
 def block_users(n_items: int) -> int:

@@ -63,7 +63,7 @@ def found(
         OWN if own else None,
         Shown(mask),
         CandidatesConfig(per_source=per_source, own=own),
-        include,
+        None if include is None else np.array([include]),
     )
     return pairs.items.tolist()
 
