@@ -11,6 +11,8 @@ _KANA_AND_HAN: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00
 UNSPACED: Final = f"\u3001-\u303f{_KANA_AND_HAN}\uff01-\uffee"
 """Characters of scripts without spaces, their punctuation and full-width forms included, as they
 stand in a regular expression's brackets."""
+WORD: Final = rf"[{_KANA_AND_HAN}]|[^\W_{UNSPACED}]+"
+"""A word as a regular expression; in scripts without spaces every character is one."""
 PART_SEPARATOR: Final = ". "
 """Between the parts of an item's text."""
 
@@ -39,14 +41,12 @@ def text_parts(catalogue: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
 
 
 def words(texts: pl.Series) -> pl.Series:
-    """The words of every text in lower case, without punctuation.
-
-    In scripts without spaces every character is a word.
+    """The words of every text in lower case, without punctuation; see :data:`WORD`.
 
     >>> words(pl.Series(["Anti-Aging Cream 50ml", "保湿 cream", ""])).to_list()
     [['anti', 'aging', 'cream', '50ml'], ['保', '湿', 'cream'], []]
     """
-    return texts.str.to_lowercase().str.extract_all(rf"[{_KANA_AND_HAN}]|[^\W_{UNSPACED}]+")
+    return texts.str.to_lowercase().str.extract_all(WORD)
 
 
 def _written(catalogue: pl.DataFrame, column: str) -> pl.Expr:

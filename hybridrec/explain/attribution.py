@@ -25,12 +25,15 @@ class Attribution:
         splits: for each group that rests on the history, its part by past item,
             ``(n, n_past)``; rows sum to the group's value, or are zero where nothing in the
             history speaks for the item.
+        scales: for each scorer and profile, ``text/long``, what a unit of its score beyond the mean
+            candidate's gives, ``(n,)``.
     """
 
     base: DoubleArray
     groups: Mapping[str, DoubleArray]
     past_items: IntArray
     splits: Mapping[str, DoubleArray]
+    scales: Mapping[str, DoubleArray]
 
 
 def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArray) -> Attribution:
@@ -60,6 +63,7 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     past = np.unique(np.concatenate([row.indices for row in rows.values()])).astype(np.int64)
     groups: dict[str, DoubleArray] = {}
     splits: dict[str, DoubleArray] = {}
+    scales: dict[str, DoubleArray] = {}
     for name, value in of_group.items():
         tower, _, profile = name.partition("/")
         groups[tower] = groups.get(tower, np.zeros(places.size)) + value
@@ -73,11 +77,11 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
         parts = fusion.scorers[tower].attribute(rows[profile], items[places], among=items)
         centred = parts.astype(np.float64)
         totals = centred.sum(axis=0)
-        scale = np.divide(
+        scales[name] = np.divide(
             value, totals, out=np.zeros_like(value), where=np.abs(totals) > NEGLIGIBLE
         )
         split = splits.setdefault(tower, np.zeros((places.size, past.size)))
-        split[:, np.searchsorted(past, rows[profile].indices)] += (centred * scale).T
+        split[:, np.searchsorted(past, rows[profile].indices)] += (centred * scales[name]).T
 
     if "affinity" in groups:
         common = fusion.moment.affinity.attribute(rows["long"], items[places])
@@ -92,7 +96,7 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     if "repeat" in groups:
         own = past[None, :] == items[places][:, None]
         splits["repeat"] = own * groups["repeat"][:, None]
-    return Attribution(base.astype(np.float64), groups, past, splits)
+    return Attribution(base.astype(np.float64), groups, past, splits, scales)
 
 
 def _in_proportion(common: FloatArray, value: float) -> DoubleArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from itertools import chain
 from typing import Any, ClassVar, Self
@@ -14,6 +15,7 @@ import polars as pl
 import torch
 
 from hybridrec.arrays import FloatArray, IntArray, NamedArrays
+from hybridrec.data.texts import WORD
 from hybridrec.devices import resolve_device
 from hybridrec.errors import NotFittedError
 from hybridrec.learning.session import FitSession
@@ -174,6 +176,36 @@ class TextTower(HistoryMeanTower):
             encoded = self.encode([texts[row] for row in filled])
             embeddings[filled] = self.projection.apply_to(encoded)
         return embeddings
+
+    def word_effects(self, text: str, vectors: FloatArray) -> tuple[list[str], FloatArray]:
+        """What each word of a text gives to scores: what they lose when it is taken out.
+
+        A word that stands in several places is taken out of all.
+
+        Args:
+            text: of an item, from :attr:`reader`.
+            vectors: ``(n, dim)`` user vectors, from :meth:`fold_in`.
+
+        Returns:
+            The words in order, in lower case, and what each gives to each vector's score,
+            ``(n_words, n)``. They do not sum to the score: words tell things together.
+        """
+        found: dict[str, list[re.Match[str]]] = {}
+        for match in re.finditer(WORD, text):
+            found.setdefault(match.group().lower(), []).append(match)
+        versions = [text]
+        for matches in found.values():
+            kept = list(text)
+            for match in matches:
+                kept[match.start() : match.end()] = [""] * (match.end() - match.start())
+            versions.append("".join(kept))
+        embeddings = np.zeros((len(versions), self.item_embeddings.shape[1]), dtype=np.float32)
+        filled = [place for place, version in enumerate(versions) if re.search(WORD, version)]
+        if filled:
+            encoded = self.encode([versions[place] for place in filled])
+            embeddings[filled] = self.projection.apply_to(encoded)
+        scores = embeddings @ vectors.T
+        return list(found), scores[:1] - scores[1:]
 
     def state(self) -> NamedArrays:
         """Embeddings, and what fine-tuning changed; the rest is the encoder's own."""
