@@ -154,12 +154,22 @@ class TestExplain:
         titles = dict(dataset.catalogue.select("item_id", "title").rows())
         seen = dataset.events.filter(pl.col("user_id") == "u05")["item_id"]
         own = {titles[item] for item in seen}
+        graph = recommender.shop.graph
+        assert graph is not None
+        (heads, tails), kinds = graph.edge_index()
+        keys = graph.entities["key"].to_list()
+        facts = {
+            (keys[head], graph.relations[kind].name, keys[tail])
+            for head, tail, kind in zip(heads, tails, kinds, strict=True)
+        }
         for rec in recommender.recommend("u05", k=10, exclude="seen", explain=True):
             assert rec.explanation is not None
             for path in rec.explanation.paths:
                 assert path.source_title in own
                 assert path.text.startswith(path.source_title)
                 assert path.text.endswith(titles[rec.item_id])
+                assert set(path.edges) <= facts
+                assert {rec.item_id, path.edges[0][0]} <= {rec.item_id, *seen}
 
     def test_sentences_name_the_item_in_both_languages(self, recommender: Recommender) -> None:
         rec = recommender.recommend("u05", k=1, explain=True)[0]

@@ -43,7 +43,7 @@ def smallest_removal(
     """
 
     def drops_out(removals: BoolArray) -> BoolArray:
-        shortened = _shortened(history, order, removals)
+        shortened = without(history, order, removals)
         listed = np.zeros(len(removals), dtype=bool)
         for rows, block in fusion.blocks(shortened, question):
             top = block.pairs.top(block.scores, k)
@@ -78,8 +78,17 @@ def _removals(n_past: int) -> Iterator[BoolArray]:
         yield from np.array_split(some, range(TRIED, len(some), TRIED)) if len(some) else ()
 
 
-def _shortened(history: Histories, order: IntArray, removals: BoolArray) -> Histories:
-    """The history without each of some sets of items, one below the other."""
+def without(history: Histories, order: IntArray, removals: BoolArray) -> Histories:
+    """The history of one user without each of some sets of items, one below the other.
+
+    Args:
+        history: of the user.
+        order: ``(n_past,)`` the item rows of the history, each once.
+        removals: ``(n, n_past)`` true where an item is left out.
+
+    Returns:
+        As if of ``n`` users.
+    """
     place = np.zeros(history.n_items, dtype=np.int64)
     place[order] = np.arange(order.size)
     kept = ~removals[:, place[history.items]]

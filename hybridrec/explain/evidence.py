@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Self, overload
 
 import numpy as np
+import polars as pl
 
 from hybridrec.arrays import DoubleArray, IntArray
 from hybridrec.shop import Shop
@@ -122,6 +123,8 @@ class GraphPath:
         name: which, ``Acme``.
         share: how much of the catalogue has that in common, 0 to 1.
         weight: how well the path explains; see :meth:`kg.KnowledgeGraph.paths`.
+        edges: the facts it runs along, from the past item on: head, relation and tail of each, as
+            the graph has them, by the keys of the entities.
     """
 
     text: str
@@ -130,6 +133,7 @@ class GraphPath:
     name: str | None
     share: float | None
     weight: float
+    edges: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def telling(self) -> bool:
@@ -193,4 +197,13 @@ def best_path(
         None if via is None else names[via],
         None if via is None else graph.item_share(via),
         path.score,
+        _edges(path, graph.entities["key"]),
+    )
+
+
+def _edges(path: Path, keys: pl.Series) -> tuple[tuple[str, str, str], ...]:
+    steps = zip(path.nodes, path.relations, path.nodes[1:], path.directions, strict=False)
+    return tuple(
+        (keys[start], relation, keys[end]) if along > 0 else (keys[end], relation, keys[start])
+        for start, relation, end, along in steps
     )
