@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self, overload
@@ -12,7 +12,7 @@ import polars as pl
 
 from hybridrec.arrays import DoubleArray, IntArray
 from hybridrec.shop import Shop
-from kg import Path
+from kg import KnowledgeGraph, Path
 
 PATH_SOURCES = 20
 """Paths start from this many past items, those that weigh most."""
@@ -145,42 +145,58 @@ class GraphPath:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def best_path(
-    shop: Shop, past_items: IntArray, weights: DoubleArray, item: int
-) -> GraphPath | None:
-    """The path that says most: from the weightiest past items, through the rarest thing shared.
+def best_paths(
+    shop: Shop, past_items: IntArray, weights: DoubleArray, items: IntArray
+) -> list[GraphPath | None]:
+    """For each item the path that says most, from what the user met before.
+
+    Paths start from the past items that weigh most for the item, and from the others only where
+    those share nothing telling with it.
 
     Args:
         shop: the knowledge graph and names.
         past_items: ``(n_past,)`` item rows.
-        weights: ``(n_past,)`` how much each speaks for the item.
-        item: the item row explained.
+        weights: ``(n, n_past)`` how much each speaks for each of the items.
+        items: ``(n,)`` the item rows explained.
 
     Returns:
         ``None`` where there is no graph or no path at all.
     """
     graph = shop.graph
     if graph is None:
-        return None
-    speaking = np.argsort(-weights, kind="stable")
-    target = int(graph.item_entities[item])
+        return [None] * items.size
+    speaking = np.argsort(-weights, axis=1, kind="stable")
+    starts, targets = graph.item_entities[past_items], graph.item_entities[items]
+    found: list[list[Path]] = [[] for _ in items]
+    left = np.arange(items.size)
+    for sources in (speaking[:, :PATH_SOURCES], speaking[:, PATH_SOURCES:]):
+        histories = [starts[sources[place]].tolist() for place in left]
+        more = graph.paths_of_pairs(histories, targets[left].tolist(), k=PATHS_COMPARED)
+        for place, paths in zip(left, more, strict=True):
+            found[place] += paths
+        left = np.array([p for p in left if not any(_tells(graph, path) for path in found[p])], int)
+    return [
+        _most_telling(graph, paths, dict(zip(starts.tolist(), weighed, strict=True)))
+        for paths, weighed in zip(found, weights.tolist(), strict=True)
+    ]
+
+
+def _tells(graph: KnowledgeGraph, path: Path) -> bool:
+    """Whether what is shared is rare enough to be a reason."""
+    return path.via is None or graph.item_share(path.via) <= HUB_SHARE
+
+
+def _most_telling(
+    graph: KnowledgeGraph, found: list[Path], weight_of: Mapping[int, float]
+) -> GraphPath | None:
+    """Of some paths to an item the shortest through the rarest thing shared."""
     names, types = graph.entities["name"], graph.entities["type"]
-    found: list[Path] = []
-    # the weightiest items first; all of them only where those share nothing telling with the item
-    for sources in (speaking[:PATH_SOURCES], speaking[PATH_SOURCES:]):
-        entities = graph.item_entities[past_items[sources]].tolist()
-        found += graph.paths(entities, target, k=PATHS_COMPARED)
-        telling = [
-            path for path in found if path.via is None or graph.item_share(path.via) <= HUB_SHARE
-        ]
-        if telling:
-            break
+    telling = [path for path in found if _tells(graph, path)]
     # a namesake has everything in common, which tells a reader nothing
-    telling = [path for path in telling if names[path.nodes[0]] != names[target]] or telling
+    telling = [p for p in telling if names[p.nodes[0]] != names[p.nodes[-1]]] or telling
     telling = telling or found
     if not telling:
         return None
-    weight_of = dict(zip(graph.item_entities[past_items].tolist(), weights, strict=True))
     shortest = min(len(path) for path in telling)
     path = max(
         (path for path in telling if len(path) == shortest),

@@ -15,7 +15,7 @@ from hybridrec.config import Exclude
 from hybridrec.data import Histories
 from hybridrec.explain.attribution import Attribution, attribute
 from hybridrec.explain.counterfactual import smallest_removal
-from hybridrec.explain.evidence import GraphPath, PastItem, WeighedItems, best_path
+from hybridrec.explain.evidence import GraphPath, PastItem, WeighedItems, best_paths
 from hybridrec.explain.narrative import Facts, Language, reasons, sentence
 from hybridrec.fusion.attributes import FEWEST_USERS
 from hybridrec.fusion.newcomers import NewcomerCandidates, Newcomers, candidate_blocks
@@ -235,11 +235,11 @@ def explain_candidates(
     items = candidates.pairs.items[candidates.pairs.of(user)][places]
     history = candidates.histories.of([user])
     past = _past_items(shop, history, parts.past_items)
+    weights = sum(parts.splits.values(), np.zeros((items.size, len(past))))
+    paths = best_paths(shop, parts.past_items, weights, items)
     explanations = []
-    for place, (row, score) in enumerate(zip(items, scores, strict=True)):
-        weights = sum((split[place] for split in parts.splits.values()), np.zeros(len(past)))
-        removal_order = parts.past_items[np.argsort(-weights, kind="stable")]
-        path = best_path(shop, parts.past_items, weights, int(row))
+    for place, (row, score, path) in enumerate(zip(items, scores, paths, strict=True)):
+        removal_order = parts.past_items[np.argsort(-weights[place], kind="stable")]
 
         @cache
         def together(row: int = int(row)) -> Sequence[int | None]:
