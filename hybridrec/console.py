@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,10 @@ from hybridrec.learning.curves import LOSS
 
 if TYPE_CHECKING:
     from hybridrec.evaluation.reliability import Reliability
-    from hybridrec.explain.explanation import Explanation
+    from hybridrec.explain.contrast import Contrast
+    from hybridrec.explain.explanation import Contribution, Explanation
     from hybridrec.explain.narrative import Language
+    from hybridrec.explain.wording import TextWord
     from hybridrec.learning.curves import Curves
     from hybridrec.recommendations import Recommendations
     from hybridrec.recommender import Recommender
@@ -29,6 +32,7 @@ QUESTIONS = {
     "seen": "what will they buy that they never bought",
 }
 EVIDENCE_SHOWN = 3
+WORDS_SHOWN = 8
 WIDTH_WITHOUT_TERMINAL = 110
 
 
@@ -71,22 +75,57 @@ def print_explanation(why: Explanation, language: Language) -> None:
     """One score, taken apart."""
     out = console()
     out.print(f"[bold]{why.title}[/bold]  ({why.item_id})\n{why.narrative(language)}\n")
-    table = Table(title="base + parts = score", title_justify="left")
+    base = "base", why.base, "the mean candidate of this user"
+    out.print(_parts("base + parts = score", why.contributions, ("score", why.score), base))
+    for path in why.paths:
+        share = "" if path.share is None else f"  ({path.share:.1%} of the catalogue)"
+        out.print(f"path: {path.text}{share}")
+
+
+def print_contrast(contrast: Contrast, language: Language) -> None:
+    """What puts one item ahead of another."""
+    out = console()
+    out.print(f"{contrast.narrative(language)}\n")
+    title = f"{contrast.first.title}, beyond {contrast.second.title}"
+    out.print(_parts(title, contrast.contributions, ("difference", contrast.difference)))
+
+
+def _parts(
+    title: str,
+    contributions: Sequence[Contribution],
+    total: tuple[str, float],
+    base: tuple[str, float, str] | None = None,
+) -> Table:
+    """Signed parts, what each rests on, and their sum."""
+    table = Table(title=title, title_justify="left")
     table.add_column("part")
     table.add_column("value", justify="right")
     table.add_column("rests on")
-    table.add_row("base", f"{why.base:+.3f}", "the mean candidate of this user")
-    for part in why.contributions:
+    if base is not None:
+        table.add_row(base[0], f"{base[1]:+.3f}", base[2])
+    for part in contributions:
         greatest = ", ".join(
             f"{past.title} {past.weight:+.3f}" for past in part.evidence[:EVIDENCE_SHOWN]
         )
         table.add_row(part.group, f"{part.value:+.3f}", greatest)
     table.add_section()
-    table.add_row("[bold]score[/bold]", f"[bold]{why.score:.3f}[/bold]", "")
-    out.print(table)
-    for path in why.paths:
-        share = "" if path.share is None else f"  ({path.share:.1%} of the catalogue)"
-        out.print(f"path: {path.text}{share}")
+    table.add_row(f"[bold]{total[0]}[/bold]", f"[bold]{total[1]:.3f}[/bold]", "")
+    return table
+
+
+def print_words(words: Sequence[TextWord]) -> None:
+    """The words of an item's text that carry most of its text score."""
+    told = ", ".join(f"{told.word} {told.weight:+.3f}" for told in words[:WORDS_SHOWN])
+    console().print(f"words: {told or 'none speaks for it'}")
+
+
+def print_counterfactual(removed: Sequence[str] | None, k: int) -> None:
+    """Without which past items the one explained would leave the list, by their names."""
+    if removed is None:
+        told = f"it is not among the first {k}, or stays there whatever past items are left out"
+    else:
+        told = f"without {' and '.join(removed)} it would not be among the first {k}"
+    console().print(f"counterfactual: {told}")
 
 
 def print_comparison(frame: pl.DataFrame, question: Exclude) -> None:

@@ -67,6 +67,24 @@ def test_explain_shows_the_sum(model: str, recommender: Recommender) -> None:
     assert "推荐理由" in chinese.output
 
 
+def test_explain_goes_on_when_asked(model: str, recommender: Recommender) -> None:
+    asked = ["-q", "explain", model, "--user", "u05", "--item", "i01"]
+    one, other = recommender.explain_pairs([("u05", "i01"), ("u05", "i09")])
+
+    against = run(app, [*asked, "--against", "i09"])
+    assert against.exit_code == 0
+    assert f"{one.score - other.score:.3f}" in against.output
+
+    more = run(app, [*asked, "--words", "--counterfactual", "--k", "3"])
+    assert f"words: {one.words()[0].word}" in more.output
+    assert "among the first 3" in more.output
+
+    values = json.loads(run(app, [*asked, "--words", "--counterfactual", "--json"]).output)
+    assert values["words"][0]["word"] == one.words()[0].word
+    removed = one.counterfactual()
+    assert values["counterfactual"] == (None if removed is None else list(removed))
+
+
 def test_similar(model: str) -> None:
     result = run(app, ["-q", "similar", model, "--item", "i01", "--k", "3"])
     assert result.exit_code == 0

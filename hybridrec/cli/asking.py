@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -97,22 +98,51 @@ def explain_item(
     item: Annotated[str, typer.Option(help="The item id.")],
     exclude: Question = None,
     language: Annotated[Literal["en", "zh"], typer.Option(help="Language of the sentence.")] = "en",
+    against: Annotated[
+        str | None, typer.Option(help="Another item id: why the one and not the other.")
+    ] = None,
+    words: Annotated[
+        bool, typer.Option(help="Say which words of the item's text carry its text score.")
+    ] = False,
+    counterfactual: Annotated[
+        bool, typer.Option(help="Say without which past items it would leave the list.")
+    ] = False,
+    k: Annotated[int, typer.Option(help="Length of the list it would leave.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Takes one score apart."""
+    """Takes one score apart, or the difference of two."""
     with clear_errors():
         recommender = load_model(model)
         user_id, item_id = (
             id_as_typed(recommender, "user", user),
             id_as_typed(recommender, "item", item),
         )
-        why = recommender.explain(user_id, item_id, exclude=exclude)
+        pairs = [(user_id, item_id)]
+        if against is not None:
+            pairs.append((user_id, id_as_typed(recommender, "item", against)))
+        why, *other = recommender.explain_pairs(pairs, exclude=exclude, k=k)
+        contrast = why.against(other[0]) if other else None
+        removed = why.counterfactual() if counterfactual else None
         if as_json:
-            typer.echo(json.dumps(why.to_dict(), default=str, ensure_ascii=False, indent=2))
+            values = why.to_dict() if contrast is None else contrast.to_dict()
+            if words:
+                values["words"] = [asdict(word) for word in why.words()]
+            if counterfactual:
+                values["counterfactual"] = removed
+            typer.echo(json.dumps(values, default=str, ensure_ascii=False, indent=2))
             return
-        from hybridrec.console import print_explanation
+        from hybridrec import console
 
-        print_explanation(why, language)
+        if contrast is None:
+            console.print_explanation(why, language)
+        else:
+            console.print_contrast(contrast, language)
+        if words:
+            console.print_words(why.words())
+        if counterfactual:
+            titles = dict(zip(recommender.items, recommender.shop.titles, strict=True))
+            named = None if removed is None else [titles[item] for item in removed]
+            console.print_counterfactual(named, k)
 
 
 @app.command()
