@@ -205,6 +205,15 @@ class TestExplain:
             assert rec.item_id not in shop.items.ids_of(candidates.pairs.items[top])
         assert found
 
+    def test_says_how_sure_it_is_and_how_much_is_popularity(self, recommender: Recommender) -> None:
+        rec = recommender.recommend("u05", k=1, explain=True)[0]
+        why = rec.explanation
+        assert why is not None
+        assert 0 < why.spread < abs(why.score - why.base)
+        raising = [part.value for part in why.contributions if part.value > 0]
+        popularity = sum(p.value for p in why.contributions if p.group == "popularity")
+        assert why.popularity_share == pytest.approx(max(popularity, 0) / sum(raising))
+
     def test_an_explanation_prints_as_json_and_html(self, recommender: Recommender) -> None:
         why = recommender.explain(user="u05", item="i01")
         assert set(why.to_dict()) >= {"base", "score", "contributions", "paths", "narrative"}

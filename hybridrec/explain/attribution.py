@@ -20,6 +20,8 @@ class Attribution:
 
     Args:
         base: ``(n,)`` what the user's mean candidate scores.
+        spread: ``(n,)`` how far the ranker's members differ on what is beyond it; see
+            :meth:`.Ranker.spread`.
         groups: for each group what it gives, ``(n,)``; with the base they sum to the scores.
         past_items: ``(n_past,)`` item rows of the user's history.
         splits: for each group that rests on the history, its part by past item,
@@ -30,6 +32,7 @@ class Attribution:
     """
 
     base: DoubleArray
+    spread: FloatArray
     groups: Mapping[str, DoubleArray]
     past_items: IntArray
     splits: Mapping[str, DoubleArray]
@@ -96,7 +99,8 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     if "repeat" in groups:
         own = past[None, :] == items[places][:, None]
         splits["repeat"] = own * groups["repeat"][:, None]
-    return Attribution(base.astype(np.float64), groups, past, splits, scales)
+    spread = ranker.spread(inputs, baseline)
+    return Attribution(base.astype(np.float64), spread, groups, past, splits, scales)
 
 
 def _in_proportion(common: FloatArray, value: float) -> DoubleArray:

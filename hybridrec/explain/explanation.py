@@ -69,6 +69,8 @@ class Explanation:
         paths: knowledge-graph paths from the user's own items to this one.
         facts: counts that the sentence speaks of.
         policy: the steps of a policy that touched this item, in the order they were taken.
+        spread: how far the ranker's members differ on ``score - base``, as a standard deviation:
+            how sure it is. 0 where no ranker was asked.
     """
 
     user_id: Hashable | None
@@ -81,6 +83,7 @@ class Explanation:
     facts: Facts
     _counterfactual: Callable[[], tuple[Hashable, ...] | None] = field(repr=False, compare=False)
     policy: tuple[PolicyStep, ...] = ()
+    spread: float = 0.0
     _words: Callable[[], tuple[TextWord, ...]] = field(default=tuple, repr=False, compare=False)
 
     @property
@@ -93,6 +96,12 @@ class Explanation:
                 totals[past.item_id] = past if known is None else known.with_more(past.weight)
         ordered = sorted(totals.values(), key=lambda past: -past.weight)
         return (*ordered, *self.paths)
+
+    @property
+    def popularity_share(self) -> float:
+        """How much of what raises the score is popularity, 0 to 1."""
+        raising = {part.group: part.value for part in self.contributions if part.value > 0}
+        return raising.get("popularity", 0.0) / sum(raising.values()) if raising else 0.0
 
     def narrative(self, language: Language = "en") -> str:
         """One sentence of facts, in English (``en``) or Chinese (``zh``).
@@ -154,6 +163,8 @@ class Explanation:
             "title": self.title,
             "base": self.base,
             "score": self.score,
+            "spread": self.spread,
+            "popularity_share": self.popularity_share,
             "contributions": [part.to_dict() for part in self.contributions],
             "paths": [path.to_dict() for path in self.paths],
             "policy": [step.to_dict() for step in self.policy],
@@ -271,6 +282,7 @@ def explain_candidates(
                 () if path is None else (path,),
                 _facts(fusion, history, int(row)),
                 counterfactual,
+                spread=float(parts.spread[place]),
                 _words=words,
             )
         )

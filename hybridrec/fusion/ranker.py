@@ -231,6 +231,21 @@ class Ranker:
         """Scores of all pairs, ``(n_pairs,)``; higher is better, comparable within a user."""
         return self.score_inputs(self.standardise(pairs, values).inputs)
 
+    def spread(self, inputs: FloatArray, baseline: FloatArray) -> FloatArray:
+        """How far members differ on what sets items above the mean candidate, ``(n,)``.
+
+        Args:
+            inputs: ``(n, n_inputs)`` from :meth:`standardise`.
+            baseline: ``(n, n_inputs)`` the mean candidate of each row's user.
+
+        Returns:
+            The standard deviation over the members, in units of the score.
+        """
+        with torch.inference_mode():
+            both = (self._network(torch.from_numpy(self._scaled(x))) for x in (inputs, baseline))
+            item, mean = both
+            return np.asarray((item - mean).std(0, correction=0).numpy())
+
     def score_inputs(self, inputs: FloatArray | HalfArray) -> FloatArray:
         """Scores of signals that :meth:`standardise` gave, ``(n_pairs,)``."""
         scores = np.empty(len(inputs), dtype=np.float32)
