@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hybridrec.evaluation.reliability import Reliability
     from hybridrec.explain.contrast import Contrast
     from hybridrec.explain.explanation import Contribution, Explanation
-    from hybridrec.explain.narrative import Language
+    from hybridrec.explain.phrases import Language
     from hybridrec.explain.wording import TextWord
     from hybridrec.learning.curves import Curves
     from hybridrec.recommendations import Recommendations

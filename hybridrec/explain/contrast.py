@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hybridrec.errors import RequestError
 from hybridrec.explain.evidence import PastItem
-from hybridrec.explain.narrative import Language, ahead
+from hybridrec.explain.narrative import ahead
+from hybridrec.explain.phrases import Language
 
 if TYPE_CHECKING:
     from hybridrec.explain.explanation import Contribution, Explanation

@@ -16,7 +16,8 @@ from hybridrec.data import Histories
 from hybridrec.explain.attribution import Attribution, attribute
 from hybridrec.explain.counterfactual import smallest_removal
 from hybridrec.explain.evidence import GraphPath, PastItem, WeighedItems, best_paths
-from hybridrec.explain.narrative import Facts, Language, reasons, sentence
+from hybridrec.explain.narrative import Facts, reasons, sentence
+from hybridrec.explain.phrases import Language, Voice
 from hybridrec.fusion.attributes import FEWEST_USERS
 from hybridrec.fusion.newcomers import NewcomerCandidates, Newcomers, candidate_blocks
 from hybridrec.fusion.pairs import NONE
@@ -103,17 +104,22 @@ class Explanation:
         raising = {part.group: part.value for part in self.contributions if part.value > 0}
         return raising.get("popularity", 0.0) / sum(raising.values()) if raising else 0.0
 
-    def narrative(self, language: Language = "en") -> str:
-        """One sentence of facts, in English (``en``) or Chinese (``zh``).
+    def narrative(self, language: Language = "en", voice: Voice = "merchandiser") -> str:
+        """One sentence of facts.
+
+        Args:
+            language: ``en``, English, or ``zh``, Chinese.
+            voice: ``merchandiser`` names the item, two reasons, and what a policy did; ``shopper``
+                is one short reason, to be shown beside the item.
 
         Raises:
-            RequestError: another language.
+            RequestError: another language or voice.
         """
-        return sentence(self, language)
+        return sentence(self, language, voice)
 
-    def reasons(self, language: Language = "en") -> str:
+    def reasons(self, language: Language = "en", voice: Voice = "merchandiser") -> str:
         """The reasons of :meth:`narrative` alone, without the item's name."""
-        return reasons(self, language)
+        return reasons(self, language, voice)
 
     def words(self) -> tuple[TextWord, ...]:
         """The words of the item's text, those that carry most of the text contribution first.

@@ -15,7 +15,7 @@ import polars as pl
 from hybridrec.errors import RequestError
 from hybridrec.explain.drawing import Scale
 from hybridrec.explain.evidence import GraphPath, PastItem
-from hybridrec.explain.narrative import Language
+from hybridrec.explain.phrases import Language
 from hybridrec.explain.words import WORDS
 from hybridrec.pages import Axis, decimals_for, templates, write_in_one_step, written
 
