@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -155,6 +156,8 @@ def _paths(recommender: Recommender, whys: Sequence[Explanation]) -> Iterator[tu
     paths = [(why, path) for why in whys for path in why.paths]
     valid = [bool(path.edges) and set(path.edges) <= facts for _, path in paths]
     yield "recommendations with a path", f"{len(paths) / len(whys):.2%}"
+    for reason, times in Counter(why.no_path for why in whys if why.no_path).items():
+        yield f"without, since {reason}", f"{times / len(whys):.2%}"
     yield "paths of which every edge is in the graph", f"{np.mean(valid):.2%}"
     recency = []
     for why, path in paths:

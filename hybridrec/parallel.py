@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import torch
 
+from hybridrec.devices import single_threaded_blas
+
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
@@ -29,6 +31,18 @@ def side_by_side(
         if pool is None or len(pieces) <= 1:
             return [work(piece) for piece in pieces]
         return list(pool.map(work, pieces))
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Operations in here are not split, by torch or by BLAS: for many small ones."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with single_threaded_blas():
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Self, overload
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,9 @@ from kg import KnowledgeGraph, Path
 PATH_SOURCES = 20
 """Paths start from this many past items, those that weigh most."""
 PATHS_COMPARED = 30
+LONGEST = 8
+"""Edges of a path that is looked for where there is no shorter one, as up and down a tree of
+categories."""
 HUB_SHARE = 0.2
 """What more than this share of the catalogue has in common explains little."""
 
@@ -145,6 +148,20 @@ class GraphPath:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+NoPath = Literal["no graph", "no history", "nothing known of the item", "nothing in common"]
+
+
+def why_no_path(shop: Shop, past_items: IntArray, item: int) -> NoPath:
+    """Why nothing leads from the past items to an item, where :func:`best_paths` found none."""
+    graph = shop.graph
+    if graph is None:
+        return "no graph"
+    if past_items.size == 0:
+        return "no history"
+    known = graph.degree[graph.item_entities[item]] > 0
+    return "nothing in common" if known else "nothing known of the item"
+
+
 def best_paths(
     shop: Shop, past_items: IntArray, weights: DoubleArray, items: IntArray
 ) -> list[GraphPath | None]:
@@ -175,6 +192,12 @@ def best_paths(
         for place, paths in zip(left, more, strict=True):
             found[place] += paths
         left = np.array([p for p in left if not any(_tells(graph, path) for path in found[p])], int)
+    left = np.array([place for place, paths in enumerate(found) if not paths], dtype=int)
+    more = graph.paths_of_pairs(
+        [starts.tolist()] * left.size, targets[left].tolist(), max_length=LONGEST, k=1
+    )
+    for place, paths in zip(left, more, strict=True):
+        found[place] += paths
     return [
         _most_telling(graph, paths, dict(zip(starts.tolist(), weighed, strict=True)))
         for paths, weighed in zip(found, weights.tolist(), strict=True)

@@ -15,7 +15,14 @@ from hybridrec.config import Exclude
 from hybridrec.data import Histories
 from hybridrec.explain.attribution import Attribution, attribute
 from hybridrec.explain.counterfactual import smallest_removal
-from hybridrec.explain.evidence import GraphPath, PastItem, WeighedItems, best_paths
+from hybridrec.explain.evidence import (
+    GraphPath,
+    NoPath,
+    PastItem,
+    WeighedItems,
+    best_paths,
+    why_no_path,
+)
 from hybridrec.explain.narrative import Facts, reasons, sentence
 from hybridrec.explain.phrases import Language, Voice
 from hybridrec.fusion.attributes import FEWEST_USERS
@@ -23,6 +30,7 @@ from hybridrec.fusion.newcomers import NewcomerCandidates, Newcomers, candidate_
 from hybridrec.fusion.pairs import NONE
 from hybridrec.fusion.pipeline import Candidates, Fusion
 from hybridrec.fusion.policy import Placed, PolicyStep, policy_steps
+from hybridrec.parallel import on_one_thread
 from hybridrec.shop import Shop
 
 if TYPE_CHECKING:
@@ -72,6 +80,7 @@ class Explanation:
         policy: the steps of a policy that touched this item, in the order they were taken.
         spread: how far the ranker's members differ on ``score - base``, as a standard deviation:
             how sure it is. 0 where no ranker was asked.
+        no_path: why there is no path; ``None`` where there is one.
     """
 
     user_id: Hashable | None
@@ -85,6 +94,7 @@ class Explanation:
     _counterfactual: Callable[[], tuple[Hashable, ...] | None] = field(repr=False, compare=False)
     policy: tuple[PolicyStep, ...] = ()
     spread: float = 0.0
+    no_path: NoPath | None = None
     _words: Callable[[], tuple[TextWord, ...]] = field(default=tuple, repr=False, compare=False)
 
     @property
@@ -173,6 +183,7 @@ class Explanation:
             "popularity_share": self.popularity_share,
             "contributions": [part.to_dict() for part in self.contributions],
             "paths": [path.to_dict() for path in self.paths],
+            "no_path": self.no_path,
             "policy": [step.to_dict() for step in self.policy],
             "narrative": self.narrative("en"),
         }
@@ -247,7 +258,8 @@ def explain_candidates(
         from hybridrec.explain.newcomers import explain_newcomer
 
         return explain_newcomer(shop, candidates, user, places, user_id)
-    parts = attribute(fusion, candidates, user, places)
+    with on_one_thread():
+        parts = attribute(fusion, candidates, user, places)
     scores = candidates.scores[candidates.pairs.of(user)][places]
     items = candidates.pairs.items[candidates.pairs.of(user)][places]
     history = candidates.histories.of([user])
@@ -289,6 +301,7 @@ def explain_candidates(
                 _facts(fusion, history, int(row)),
                 counterfactual,
                 spread=float(parts.spread[place]),
+                no_path=why_no_path(shop, parts.past_items, int(row)) if path is None else None,
                 _words=words,
             )
         )

@@ -45,6 +45,7 @@ def explain_newcomer(
             (),
             _facts(shop, candidates, user, int(items[place])),
             lambda: None,
+            no_path="no history",
         )
         for place in places
     ]

@@ -196,7 +196,7 @@ class Fusion:
         asked = np.sort(np.concatenate([drawn, others]))
         histories, targets = histories.of(asked), csr_array(targets[asked])
         learnt, held_out = [], []
-        for rows, block in self.blocks(histories, question):
+        for rows, block in self.blocks(histories, question, scored=False):
             met = targets[rows][block.pairs.users, block.pairs.items]
             hit = np.asarray(met).ravel() > 0
             every = Examples.of(block.pairs, block.standardised.inputs, hit)
@@ -314,8 +314,18 @@ class Fusion:
         exclude: Exclude,
         allowed: BoolArray | None = None,
         include: IntArray | None = None,
+        *,
+        scored: bool = True,
     ) -> Iterator[tuple[IntArray, Candidates]]:
-        """Candidates of all users, block by block, with the user rows of each block."""
+        """Candidates of all users, block by block, with the user rows of each block.
+
+        Args:
+            histories: the users' own histories, ages as of the moment observed.
+            exclude: which question is asked.
+            allowed: ``(n_items,)`` the items that may be recommended; all when ``None``.
+            include: items to be candidates all the same; see :func:`.find_candidates`.
+            scored: whether they are wanted with their scores.
+        """
         n_users, together = histories.n_users, torch.get_num_threads()
         number = max(-(-n_users // block_users(histories.n_items)), 1)
         blocks = np.array_split(np.arange(n_users), number)
@@ -325,7 +335,7 @@ class Fusion:
                 parts = [histories.of(users) for users in some]
                 included = [of_users(include, users) for users in some]
                 for found in zip(
-                    some, self._side_by_side(parts, exclude, allowed, included), strict=True
+                    some, self._side_by_side(parts, exclude, allowed, included, scored), strict=True
                 ):
                     yield found
                     advance()
@@ -336,6 +346,7 @@ class Fusion:
         exclude: Exclude,
         allowed: BoolArray | None,
         include: Sequence[IntArray | None],
+        scored: bool = True,
     ) -> list[Candidates]:
         """Candidates of each block, each found on a thread of its own."""
         ranker, settings = self.rankers[exclude], self.config.candidates
@@ -346,7 +357,10 @@ class Fusion:
             pairs = find_candidates(scores, self.moment, own, shown, settings, include)
             asked = Asked(histories, scores.weights, pairs, scores, self.moment)
             values = compute_signals(ranker.signals, asked)
-            return Candidates(asked, ranker, ranker.standardise(pairs, values))
+            found = Candidates(asked, ranker, ranker.standardise(pairs, values))
+            if scored:
+                _ = found.scores  # each on its own thread, not later one by one
+            return found
 
         with single_threaded_blas():  # it would start threads beside these
             return side_by_side(work, list(zip(blocks, include, strict=True)), CPU)

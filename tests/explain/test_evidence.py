@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from hybridrec.explain.evidence import PastItem, WeighedItems
+from hybridrec import Recommender
+from hybridrec.explain.evidence import PastItem, WeighedItems, why_no_path
+from kg import KnowledgeGraph
 
 PAST = [PastItem(name, name.upper(), 1, None, 0.0) for name in "abc"]
 TOGETHER = [7, 8, None]
@@ -36,6 +38,21 @@ def test_are_equal_and_printed_as_the_items_they_are() -> None:
     assert evidence == tuple(evidence)
     assert evidence != weighed(0.5, 0.1, -2.0)
     assert repr(evidence) == repr(tuple(evidence))
+
+
+def test_why_there_is_no_path(recommender: Recommender) -> None:
+    shop, past = recommender.shop, np.array([0, 1])
+    assert shop.graph is not None
+    alone = replace(
+        shop, graph=KnowledgeGraph.from_catalogue(shop.catalogue.select("item_id"), name=None)
+    )
+
+    assert why_no_path(replace(shop, graph=None), past, 2) == "no graph"
+    assert why_no_path(shop, np.zeros(0, dtype=int), 2) == "no history"
+    assert why_no_path(alone, past, 2) == "nothing known of the item"
+    assert why_no_path(shop, past, 2) == "nothing in common"
+    assert recommender.explain(history=[], item="i01").no_path == "no history"
+    assert recommender.explain("u05", "i01").no_path is None
 
 
 def test_nothing_that_weighs_anything_is_no_evidence() -> None:
