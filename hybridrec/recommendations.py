@@ -10,11 +10,13 @@ import polars as pl
 
 from hybridrec.arrays import DoubleArray, IntArray
 from hybridrec.data.identifiers import IdMap
+from hybridrec.errors import RequestError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from hybridrec.explain.explanation import Explanation
+    from hybridrec.explain.phrases import Language, Voice
     from hybridrec.fusion.policy import Placed
 
 
@@ -107,6 +109,41 @@ class Recommendations(Sequence[Recommendation]):
     def to_pandas(self, *, probability: bool = False) -> pd.DataFrame:
         """The same as a pandas frame; needs pandas and pyarrow."""
         return self.to_polars(probability=probability).to_pandas()
+
+    def to_reasons(self, language: Language = "en", voice: Voice = "merchandiser") -> pl.DataFrame:
+        """A sheet of reasons, a row a recommendation, to be written as CSV or Excel.
+
+        Args:
+            language: of the sentence.
+            voice: of the sentence.
+
+        Returns:
+            ``user_id``, ``item_id``, ``rank``, ``title``, ``reasons`` (the sentence), ``path``
+            (through the knowledge graph; null without one), ``score``, ``base``, and a column for
+            each signal group with what it gives: base and groups sum to the score.
+
+        Raises:
+            RequestError: recommendations without explanations, or a language or voice that there
+                are no words for.
+        """
+        whys = [row.explanation for row in self if row.explanation is not None]
+        if len(whys) < len(self):
+            raise RequestError("reasons: ask for recommendations with explain=True")
+        groups = dict.fromkeys(part.group for why in whys for part in why.contributions)
+        given = [{part.group: part.value for part in why.contributions} for why in whys]
+        return self.to_polars().select(
+            "user_id",
+            "item_id",
+            "rank",
+            pl.Series("title", [why.title for why in whys], dtype=pl.String),
+            pl.Series("reasons", [why.narrative(language, voice) for why in whys], dtype=pl.String),
+            pl.Series(
+                "path", [why.paths[0].text if why.paths else None for why in whys], pl.String
+            ),
+            "score",
+            pl.Series("base", [why.base for why in whys], dtype=pl.Float64),
+            *(pl.Series(group, [g.get(group, 0.0) for g in given], pl.Float64) for group in groups),
+        )
 
 
 def _column(ids: list[Hashable | None]) -> pl.Series:

@@ -214,6 +214,20 @@ class TestExplain:
         popularity = sum(p.value for p in why.contributions if p.group == "popularity")
         assert why.popularity_share == pytest.approx(max(popularity, 0) / sum(raising))
 
+    def test_a_sheet_of_reasons_adds_up(self, recommender: Recommender) -> None:
+        recs = recommender.recommend(["u05", "u06"], k=4, diversity=0.5, explain=True)
+
+        sheet = recs.to_reasons("zh")
+
+        assert sheet["item_id"].to_list() == [rec.item_id for rec in recs]
+        assert all("推荐理由" in text for text in sheet["reasons"])
+        groups = sheet.columns[sheet.columns.index("base") + 1 :]
+        assert {"collaborative", "diversity"} <= set(groups)
+        total = sheet.select(pl.sum_horizontal("base", *groups)).to_series()
+        np.testing.assert_allclose(total, sheet["score"], atol=1e-4)
+        with pytest.raises(RequestError, match="explain=True"):
+            recommender.recommend("u05", k=2).to_reasons()
+
     def test_an_explanation_prints_as_json_and_html(self, recommender: Recommender) -> None:
         why = recommender.explain(user="u05", item="i01")
         assert set(why.to_dict()) >= {"base", "score", "contributions", "paths", "narrative"}

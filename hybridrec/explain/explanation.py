@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -171,8 +173,15 @@ class Explanation:
         every = sorted([*self.contributions, *more], key=lambda part: -abs(part.value))
         return replace(self, score=score, contributions=tuple(every), policy=steps)
 
+    @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """The JSON Schema (draft 2020-12) of :meth:`to_dict`, for those who read it elsewhere."""
+        file = resources.files("hybridrec.explain") / "explanation.schema.json"
+        schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return schema
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Plain values, ready for JSON; :meth:`json_schema` says which."""
         return {
             "user_id": self.user_id,
             "item_id": self.item_id,

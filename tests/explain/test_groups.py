@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from hybridrec.explain.explanation import Contribution, Explanation
 from hybridrec.explain.narrative import Facts
 from hybridrec.explain.report import explanation_html
 from hybridrec.fusion.attributes import FEWEST_USERS
+from hybridrec.fusion.policy import Policy
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,26 @@ def test_counts_are_those_of_the_other_users_who_met_both(
                 assert past.together == (len(both) if len(both) >= FEWEST_USERS else None)
                 counted += past.together is not None
     assert counted
+
+
+def test_what_is_told_is_as_the_schema_says(
+    explanations: list[Explanation], recommender: Recommender
+) -> None:
+    schema = Explanation.json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    check = jsonschema.Draft202012Validator(schema)
+    bought = recommender.recommend(
+        "u05", k=6, diversity=0.7, caps={"brand": 1}, explain=True,
+        policy=Policy.from_mapping({"boosts": [{"by": 2.0, "items": ["i09"]}]}),
+    )  # fmt: skip
+    others = [rec.explanation for rec in bought if rec.explanation is not None]
+    assert any(explanation.policy for explanation in others)
+    visitor = recommender.explain(history=["i01"], item="i02")
+    for explanation in [*explanations, *others, visitor]:
+        check.validate(json.loads(json.dumps(explanation.to_dict())))
+    broken = explanations[0].to_dict() | {"score": "high"}
+    with pytest.raises(jsonschema.ValidationError):
+        check.validate(broken)
 
 
 def test_no_other_user_is_named(explanations: list[Explanation], dataset: Dataset) -> None:
