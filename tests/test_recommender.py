@@ -1,5 +1,6 @@
 """The face, on a small shop: what the design promises of it."""
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
