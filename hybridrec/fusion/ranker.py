@@ -34,7 +34,7 @@ NOTHING_TO_LEARN: Final = (
     "the ranker has nothing to learn from: after the towers' training moment nobody chose any "
     "candidate; give more events or a longer ranker.horizon_days"
 )
-ROWS: Final = 8_192
+ROWS: Final = 2_048
 """Pairs scored at a time: what lies between the layers stays in the processor's cache."""
 CALIBRATION: Final = "calibration."
 """Before the names of the calibration's arrays."""
