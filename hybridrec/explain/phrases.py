@@ -26,30 +26,30 @@ class Phrases:
         groups: a reason by signal group.
         counts: words with a number by plural category, ``zero`` where 0 has its own.
         among: what users alike chose, of late and ever.
-        relations: names of relations that are not said as they are.
         whole: the sentence.
         nothing: in place of reasons.
         ahead: one item against another.
         reasons: between reasons.
-        most: how many reasons are given.
         policy: what a step of a policy did; empty where that is not told.
         note: of a rule.
         moved: from where to where; into the list.
+        relations: names of relations that are not said as they are.
+        most: how many reasons are given.
     """
 
     language: str
     groups: Mapping[str, str]
     counts: Mapping[str, Mapping[str, str]]
     among: tuple[str, str]
+    whole: str
+    nothing: str
+    ahead: str
+    reasons: str
+    policy: Mapping[str, str]
+    note: str
+    moved: tuple[str, str]
     relations: Mapping[str, str] = field(default_factory=dict)
-    whole: str = ""
-    nothing: str = ""
-    ahead: str = ""
-    reasons: str = ""
     most: int = 2
-    policy: Mapping[str, str] = field(default_factory=dict)
-    note: str = ""
-    moved: tuple[str, str] = ("", "")
 
     @cached_property
     def locale(self) -> Locale:
