@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hybridrec.explain.contrast import Contrast
     from hybridrec.explain.explanation import Contribution, Explanation
     from hybridrec.explain.phrases import Language
-    from hybridrec.explain.wording import TextWord
+    from hybridrec.explain.text_words import TextWord
     from hybridrec.learning.curves import Curves
     from hybridrec.recommendations import Recommendations
     from hybridrec.recommender import Recommender

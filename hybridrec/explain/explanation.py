@@ -37,7 +37,7 @@ from hybridrec.shop import Shop
 
 if TYPE_CHECKING:
     from hybridrec.explain.contrast import Contrast
-    from hybridrec.explain.wording import TextWord
+    from hybridrec.explain.text_words import TextWord
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +293,7 @@ def explain_candidates(
             return None if rows is None else tuple(shop.items.ids_of(rows))
 
         def words(row: int = int(row), place: int = place) -> tuple[TextWord, ...]:
-            from hybridrec.explain.wording import text_words
+            from hybridrec.explain.text_words import text_words
 
             own = {profile: each[[user]] for profile, each in candidates.weights.items()}
             return text_words(fusion, shop, row, own, parts.scales, place)
