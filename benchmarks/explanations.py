@@ -69,6 +69,8 @@ def main() -> None:
     parser.add_argument("--sums", type=int, default=250, help="users whose lists are added up")
     parser.add_argument("--deletions", type=int, default=200, help="histories taken apart")
     parser.add_argument("--save-table", type=Path, metavar="FILE.md", help="Markdown to write")
+    parser.add_argument("--save-plot", type=Path, metavar="FILE.svg",
+        help="of the deletion; needs pip install 'hybridrec[benchmarks]'")  # fmt: skip
     parser.set_defaults(promotions=False)
     arguments = parser.parse_args()
     show_progress("lines")
@@ -82,7 +84,9 @@ def main() -> None:
         [
             f"### {task.name}",
             sums_and_paths(recommender, ids, task.protocol.exclude),
-            faithfulness(recommender, task, users, arguments.deletions, random),
+            faithfulness(
+                recommender, task, users, arguments.deletions, random, arguments.save_plot
+            ),
             notes({"settings": task.protocol.settings, "measured on": describe(config.seed)}),
         ]
     )
@@ -270,8 +274,9 @@ def faithfulness(
     users: IntArray,
     wanted: int,
     random: np.random.Generator,
+    plot: Path | None,
 ) -> str:
-    """Deletion and insertion curves, and sanity, as tables."""
+    """Deletion and insertion curves, and sanity, as tables; the former as a plot, too."""
     fusion, question = recommender.fusion, task.protocol.exclude
     histories = recommender.shop.histories_of(users)
     find = partial(taken, fusion, question=question)
@@ -298,6 +303,12 @@ def faithfulness(
             stable.append(_rank_correlation(one.weights[~least], again[~least]))
             random_weights = weights_of(changed, one.history, question, one.item, one.past)
             other.append(_rank_correlation(one.weights, random_weights))
+    if plot is not None:
+        from benchmarks.plots import lines
+
+        percent = (100 * SHARES).tolist()
+        left = {name: means.tolist() for name, means in mean_curves(deletion).items()}
+        lines(plot, percent, left, "percent of the history taken out", "what it still gives")
     return "\n\n".join(
         [
             _curves(deletion, insertion),
@@ -312,16 +323,21 @@ def faithfulness(
     )
 
 
+def mean_curves(deletion: Mapping[str, list[DoubleArray]]) -> Mapping[str, DoubleArray]:
+    """The mean curve of each order, in shares of what the whole history gives."""
+    means = {name: np.mean(curves, axis=0) for name, curves in deletion.items()}
+    return {name: mean / means[EXPLANATION][0] for name, mean in means.items()}
+
+
 def _curves(
     deletion: Mapping[str, list[DoubleArray]], insertion: Mapping[str, list[DoubleArray]]
 ) -> str:
     """Areas under the curves, with paired tests against the explanation's own."""
     few = int(np.argmin(abs(SHARES - FEW)))
-    # all in shares of what the whole history gives, in the mean
+    means = mean_curves(deletion)
     whole = float(np.mean([curve[0] for curve in deletion[EXPLANATION]]))
     own = _areas(deletion[EXPLANATION]) / whole
     rows: list[tuple[str, ...]] = []
-    curves: list[tuple[str, ...]] = []
     for name, each in deletion.items():
         dropped, grown = np.stack(each) / whole, np.stack(insertion[name]) / whole
         area = _areas(dropped)
@@ -329,7 +345,6 @@ def _curves(
         gone = _mean(dropped[:, 0] - dropped[:, few])
         enough = _mean(dropped[:, 0] - grown[:, few])
         rows.append((name, _mean(area), p, _mean(_areas(grown)), gone, enough))
-        curves.append((name, *(f"{value:.2f}" for value in dropped.mean(axis=0))))
     header = (
         "order", "deletion ↓", "p", "insertion ↑",
         f"comprehensiveness at {FEW:.0%} ↑", f"sufficiency at {FEW:.0%} ↓",
@@ -337,6 +352,7 @@ def _curves(
     table = markdown.table(header, rows)
     told = "share of the history taken out"
     shares = [f"{share:.0%}" for share in SHARES]
+    curves = [(name, *(f"{value:.2f}" for value in mean)) for name, mean in means.items()]
     return f"{table}\n\n{markdown.table((told, *shares), curves)}"
 
 

@@ -1,0 +1,42 @@
+"""Plots of measurements, for the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+INK, QUIET, HAIR = "#1d1d1f", "#6b6b70", "#d8d8dc"
+COLOURS = ("#2a6ad8", "#d1602a", "#3b8a4e", "#8a5cc2", QUIET)
+"""Of the lines in turn, told apart by those who see few colours, too."""
+
+
+def lines(
+    file: Path, x: Sequence[float], curves: Mapping[str, Sequence[float]], across: str, up: str
+) -> None:
+    """Curves over one axis, each named where it ends, as SVG or PNG by the file's name.
+
+    Args:
+        file: where to; an earlier one is replaced.
+        x: ``(n,)`` where the values lie.
+        curves: ``(n,)`` values by name; the first is drawn to stand out.
+        across: what the axis tells.
+        up: what the values are.
+    """
+    with mpl.rc_context({"font.size": 10, "svg.fonttype": "none", "svg.hashsalt": "hybridrec"}):
+        figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+        axes = figure.add_subplot()
+        for place, (name, values) in enumerate(curves.items()):
+            colour = COLOURS[place % len(COLOURS)]
+            axes.plot(x, values, color=colour, linewidth=2.6 - 1.2 * bool(place), label=name)
+        axes.set_xlabel(across, color=QUIET)
+        axes.set_ylabel(up, color=QUIET)
+        axes.tick_params(colors=QUIET, length=0)
+        axes.grid(color=HAIR, linewidth=0.7)
+        axes.spines[:].set_visible(False)
+        axes.axhline(0, color=QUIET, linewidth=0.8)
+        axes.legend(frameon=False, labelcolor=INK)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
