@@ -27,6 +27,7 @@ from benchmarks.accuracy.answers import (
     PEERS_WITH_SETTINGS,
     UNTOUCHED,
     WITHOUT_DRIFT,
+    Ablations,
     Answer,
     ablations,
     fit,
@@ -120,6 +121,7 @@ def measured(arguments: argparse.Namespace, rows: Sequence[str]) -> str:
         for answer in peers(task, rows, config.seed):
             answers[task.name].append(answer)
     towers: Sequence[str] = ()
+    without_parts: Ablations = {}
     moved: BoolArray | None = None
     if any(row in (*OURS, *ABLATIONS) for row in rows):
         recommender, seconds = fusion(arguments, found[0], config)
@@ -134,10 +136,10 @@ def measured(arguments: argparse.Namespace, rows: Sequence[str]) -> str:
                     frame = frame if renaming is None else renaming.original(frame)
                     frame.write_parquet(place(arguments.save_recommendations, task, len(found)))
                 print(json.dumps(referee_figures(task, answer)), flush=True)
-        if "without-drift" in rows:
+        without_parts = ablations(rows, found[0].train, config, recommender.towers)
+        if "without-drift" in without_parts:
             moved = (recommender.drift().to_frame()["verdict"] == "moved").to_numpy()
         del recommender
-    without_parts = ablations(rows, found[0].train, config, towers)
     for row, (model, without, lacking) in without_parts.items():
         changed, own = without(), kept(arguments.checkpoints, row)
         whole = kept(arguments.checkpoints, FUSION)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import polars as pl
@@ -57,6 +57,10 @@ UNTOUCHED = {
 """What learns the same without a part as beside it, and is taken over from the fit of the whole.
 Without drift that is the towers too, though all profiles told when they stop: what is asked there
 is what the ranker makes of the profiles."""
+
+
+Ablations: TypeAlias = Mapping[str, tuple[str, Callable[[], Dataset], RecommenderConfig]]
+"""Fits without a part: by row the model's name, its data and its settings."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,7 @@ def recommended(
 
 def ablations(
     rows: Sequence[str], train: Dataset, config: RecommenderConfig, towers: Sequence[str]
-) -> Mapping[str, tuple[str, Callable[[], Dataset], RecommenderConfig]]:
+) -> Ablations:
     """The fits without a part: by row the model's name, its data and its settings.
 
     Rows whose part the settings leave out already, or the data, are none.
@@ -210,8 +214,9 @@ def ablations(
             found[row] = name, partial(with_shuffled_graph, train), config
         elif part == "drift":
             steady = {"short_profile": None, "last_profile": None}
-            lacking = RecommenderConfig.from_mapping({**whole, **steady})
-            found[row] = WITHOUT_DRIFT, lambda: train, lacking
+            if any(whole[profile] is not None for profile in steady):
+                lacking = RecommenderConfig.from_mapping({**whole, **steady})
+                found[row] = WITHOUT_DRIFT, lambda: train, lacking
         elif whole.get(part) is not None:
             lacking = RecommenderConfig.from_mapping({**whole, part: None})
             found[row] = f"fusion without {part}", lambda: train, lacking

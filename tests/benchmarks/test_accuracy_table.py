@@ -194,6 +194,17 @@ class TestAblations:
         shuffled = found["shuffled-graph"][1]()
         assert not shuffled.catalogue["brand"].equals(dataset.catalogue["brand"])
 
+    def test_have_no_drift_to_leave_out_where_there_is_one_profile(
+        self, dataset: Dataset, tmp_path: Path
+    ) -> None:
+        one = {"short_profile": None, "last_profile": None}
+        steady = _config(tmp_path).model_copy(update=one)
+
+        found = ablations(ABLATIONS, dataset, steady, ["collaborative", "graph"])
+
+        assert "without-drift" not in found
+        assert "without-graph" in found
+
     def test_leave_at_least_one_tower(self, dataset: Dataset, tmp_path: Path) -> None:
         config = _config(tmp_path)
         alone = config.model_copy(
