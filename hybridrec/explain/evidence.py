@@ -145,7 +145,8 @@ class GraphPath:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {**values, "edges": [list(edge) for edge in self.edges]}
 
 
 NoPath = Literal["no graph", "no history", "nothing known of the item", "nothing in common"]
