@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,9 @@ from hybridrec.config import Exclude, RecommenderConfig
 from hybridrec.console import QUESTIONS, console, print_comparison, print_recommendations
 from hybridrec.data import Dataset
 from hybridrec.evaluation.protocols import compare
-from hybridrec.explain.explanation import latest_items
-from hybridrec.explain.report import AccuracyTable, UserPage, write_report
 from hybridrec.progress import stage
 from hybridrec.recommender import Recommender
+from hybridrec.report import AccuracyTable
 
 TEST_DAYS = 28
 WARM_USERS = 5
@@ -23,11 +23,11 @@ REGULAR = "1453"
 K = 10
 
 
-def run(report: Path, model: Path, config: Path | None) -> None:
+def run(page_at: Path, model: Path, config: Path | None) -> None:
     """Trains, prints, saves and reports.
 
     Args:
-        report: where the HTML page goes.
+        page_at: where the HTML page goes.
         model: where the recommender is saved.
         config: settings; the defaults when ``None``.
 
@@ -47,17 +47,11 @@ def run(report: Path, model: Path, config: Path | None) -> None:
     fit_seconds = time.perf_counter() - started
     recommender.save(model)
 
-    pages = [
-        UserPage(
-            user_id=user,
-            kind=kind,
-            recent=latest_items(recommender.shop, user, n=8),
-            recommendations=recommender.recommend(user, k=K, exclude="none", explain=True),
-            discoveries=recommender.recommend(user, k=K, exclude="seen", explain=True),
-        )
-        for user, kind in households(recommender).items()
-    ]
-    for page in pages:
+    report = recommender.report(
+        users=households(recommender), segments=True, catalogue=True, k=K,
+        exclude="none", shop_name="The Complete Journey",
+    )  # fmt: skip
+    for page in report.users:
         title = f"household {page.user_id}: {page.kind}"
         print_recommendations(page.recommendations, recommender, title)
 
@@ -69,25 +63,10 @@ def run(report: Path, model: Path, config: Path | None) -> None:
         print_comparison(frame, question)
         tables.append(AccuracyTable(QUESTIONS[question], frame))
 
-    graph = recommender.shop.graph
-    facts = {
-        "Purchases": f"{train.events.height:,}",
-        "Households": f"{len(train.users):,}",
-        "Products": f"{len(train.items):,}",
-        "Knowledge graph": "none" if graph is None else f"{graph.n_triples:,} facts",
-        "As of": f"{train.as_of:%Y-%m-%d}",
-        "Towers": ", ".join(recommender.towers),
-        "Trained in": f"{fit_seconds / 60:.1f} minutes",
-    }
-    write_report(
-        report,
-        shop_name="The Complete Journey",
-        facts=facts,
-        pages=pages,
-        accuracy=tables,
-        show_users=True,  # public data: the reader may want to ask for these households
-    )
-    out.print(f"\nThe recommender is saved in {model}, the report to open is {report}")
+    facts = {**report.facts, "Trained in": f"{fit_seconds / 60:.1f} minutes"}
+    # public data: the reader may want to ask for these households
+    replace(report, facts=facts, accuracy=tuple(tables)).to_html(page_at, show_users=True)
+    out.print(f"\nThe recommender is saved in {model}, the report to open is {page_at}")
     out.print(f"Next: hybridrec recommend {model} --user {REGULAR} --explain")
 
 

@@ -72,8 +72,12 @@ class Recommendations(Sequence[Recommendation]):
     def __repr__(self) -> str:
         return f"Recommendations({len(self):,} items)\n{self.to_polars()}"
 
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """One dictionary a row; an explanation becomes one of its own."""
+    def to_dicts(self, most: int | None = None) -> list[dict[str, Any]]:
+        """One dictionary a row; an explanation becomes one of its own.
+
+        Args:
+            most: past items of a contribution at most; all when ``None``.
+        """
         return [
             {
                 "user_id": row.user_id,
@@ -82,7 +86,7 @@ class Recommendations(Sequence[Recommendation]):
                 "score": row.score,
                 **({} if row.probability is None else {"probability": row.probability}),
                 **({"placed_by": row.placed_by} if row.placed_by else {}),
-                **({"explanation": row.explanation.to_dict()} if row.explanation else {}),
+                **({"explanation": row.explanation.to_dict(most)} if row.explanation else {}),
             }
             for row in self
         ]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hybridrec.evaluation.reliability import Reliability
     from hybridrec.explain.explanation import Explanation
     from hybridrec.fusion.signals.declaration import Signal
+    from hybridrec.report import Report
 
 
 class Recommender:
@@ -419,6 +420,21 @@ class Recommender:
         return user_segments(
             self._fitted_shop, self.config, settings, number=number, fusion=self._fitted_fusion
         )
+
+    def report(
+        self,
+        *,
+        users: Sequence[Hashable] | Mapping[Hashable, str] = (),
+        items: Sequence[Hashable] = (),
+        **options: Any,
+    ) -> Report:
+        """What is recommended to whom and why: users, items, segments or the whole catalogue.
+
+        See :func:`hybridrec.report.making.make_report` for arguments and errors.
+        """
+        from hybridrec.report import make_report
+
+        return make_report(self, users=users, items=items, **options)
 
     def save(self, directory: str | Path) -> None:
         """Writes everything into a directory; see :mod:`hybridrec.artifacts`."""

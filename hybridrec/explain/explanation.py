@@ -57,13 +57,22 @@ class Contribution:
     value: float
     evidence: Sequence[PastItem]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return {
+    def to_dict(self, most: int | None = None) -> dict[str, Any]:
+        """Plain values, ready for JSON.
+
+        Args:
+            most: past items at most; what the others weigh together is then told as ``others``.
+        """
+        told = {
             "group": self.group,
             "value": self.value,
-            "evidence": [past.to_dict() for past in self.evidence],
+            "evidence": [past.to_dict() for past in self.evidence[:most]],
         }
+        if most is not None and len(self.evidence) > most:
+            left = self.evidence[most:]
+            weight = sum(past.weight for past in left)
+            told["others"] = {"items": len(left), "weight": weight}
+        return told
 
 
 @dataclass(frozen=True)
@@ -180,8 +189,12 @@ class Explanation:
         schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return schema
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; :meth:`json_schema` says which."""
+    def to_dict(self, most: int | None = None) -> dict[str, Any]:
+        """Plain values, ready for JSON; :meth:`json_schema` says which.
+
+        Args:
+            most: past items of a contribution at most; all when ``None``.
+        """
         return {
             "user_id": self.user_id,
             "item_id": self.item_id,
@@ -190,7 +203,7 @@ class Explanation:
             "score": self.score,
             "spread": self.spread,
             "popularity_share": self.popularity_share,
-            "contributions": [part.to_dict() for part in self.contributions],
+            "contributions": [part.to_dict(most) for part in self.contributions],
             "paths": [path.to_dict() for path in self.paths],
             "no_path": self.no_path,
             "policy": [step.to_dict() for step in self.policy],
@@ -198,7 +211,7 @@ class Explanation:
         }
 
     def _repr_html_(self) -> str:
-        from hybridrec.explain.report import explanation_html
+        from hybridrec.explain.fragment import explanation_html
 
         return explanation_html(self)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 
-def templates(package: str) -> Environment:
-    """The templates that lie beside a package's modules; they may include those shared here.
+def templates(*packages: str) -> Environment:
+    """The templates that lie beside packages' modules; they may include those shared here.
 
     Whatever a template is given is escaped, and must be given.
     """
     return Environment(
-        loader=ChoiceLoader([PackageLoader(package, "."), PackageLoader("hybridrec.pages", ".")]),
+        loader=ChoiceLoader([PackageLoader(name, ".") for name in (*packages, "hybridrec.pages")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

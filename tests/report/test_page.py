@@ -10,14 +10,11 @@ from hybridrec.errors import RequestError
 from hybridrec.explain.evidence import GraphPath, PastItem
 from hybridrec.explain.explanation import Contribution, Explanation
 from hybridrec.explain.narrative import Facts
-from hybridrec.explain.report import (
-    WORDS,
-    AccuracyTable,
-    UserPage,
-    explanation_html,
-    write_report,
-)
+from hybridrec.explain.fragment import explanation_html
+from hybridrec.explain.words import WORDS as SHARED_WORDS
 from hybridrec.recommendations import Recommendation, Recommendations
+from hybridrec.report import AccuracyTable, Report, UserReport
+from hybridrec.report.words import WORDS
 
 HOSTILE = '<script>alert("milk")</script>'
 PART = re.compile(r'<rect class="part part-(\w+)" x="([\d.]+)%" width="([\d.]+)%"')
@@ -60,8 +57,8 @@ def listed(*explanations: Explanation) -> Recommendations:
     )
 
 
-def page(*explanations: Explanation) -> UserPage:
-    return UserPage("u1", "buys the same again", listed(*explanations or [explained()]))
+def page(*explanations: Explanation) -> UserReport:
+    return UserReport("u1", listed(*explanations or [explained()]), "buys the same again")
 
 
 def accuracy(**columns: object) -> AccuracyTable:
@@ -77,15 +74,8 @@ def accuracy(**columns: object) -> AccuracyTable:
 
 def report(tmp_path, pages=(), tables=(), language="en", facts=None, **options) -> str:
     path = tmp_path / "report.html"
-    write_report(
-        path,
-        shop_name="Corner & Shop",
-        facts=facts or {},
-        pages=pages,
-        accuracy=tables,
-        language=language,
-        **options,
-    )
+    told = Report("Corner & Shop", facts or {}, users=tuple(pages), accuracy=tuple(tables))
+    told.to_html(path, language, **options)
     return path.read_text(encoding="utf-8")
 
 
@@ -133,7 +123,7 @@ def test_everything_from_outside_is_escaped(tmp_path, language):
         contributions=(Contribution("text", 1.0, (past,)), Contribution("affinity", 0.5, ())),
         paths=(path,),
     )
-    user = UserPage(HOSTILE, HOSTILE, listed(hostile), [past])
+    user = UserReport(HOSTILE, listed(hostile), HOSTILE, {}, [past])
     table = replace(accuracy(model=[HOSTILE, "fusion"]), title=HOSTILE)
     html = report(tmp_path, [user], [table], language, {HOSTILE: HOSTILE})
     html += explanation_html(hostile, language)
@@ -201,23 +191,39 @@ def test_users_are_numbered_unless_their_ids_are_asked_for(tmp_path):
 
 
 def test_both_languages_have_the_same_words():
-    english, chinese = WORDS["en"], WORDS["zh"]
-    assert english.keys() == chinese.keys()
-    for name in ("groups", "metrics"):
-        assert english[name].keys() == chinese[name].keys()
+    for words in (WORDS, SHARED_WORDS):
+        english, chinese = words["en"], words["zh"]
+        assert english.keys() == chinese.keys()
+        for name, told in english.items():
+            if isinstance(told, dict) and name != "models":
+                assert told.keys() == chinese[name].keys()
+    assert not WORDS["en"].keys() & SHARED_WORDS["en"].keys()
 
 
 def test_user_is_shown_with_latest_items_by_day_and_discoveries(tmp_path):
     recent = [MILK, replace(BREAD, last=datetime(2017, 11, 3, 8)), EGGS]
-    user = UserPage(None, "just looking", listed(explained()), recent, listed(explained("Olives")))
+    user = UserReport(
+        None, listed(explained()), "just looking", {}, recent, listed(explained("Olives"))
+    )
     text = text_of(report(tmp_path, [user]))
     assert "Visitor just looking" in text
     assert "2017-11-03 Milk i1 · Bread & butter i2 – Eggs i3 " in text
     assert text.index("New to this user") < text.index("Olives i9")
 
 
+def test_an_item_says_how_sure_it_is_and_without_what_it_would_leave(tmp_path):
+    sure = replace(explained(), spread=0.125)
+    told = replace(page(sure), removals={"i9": ("Milk", "Bread")})
+    text = text_of(report(tmp_path, [told]))
+    assert "Popularity is 0% of what raises it; the ranker’s members differ by ±0.125." in text
+    assert "Without “Milk”, “Bread” in the history it would not be in the list." in text
+    none = replace(page(sure), removals={"i9": None})
+    assert "it stays in the list without any of them" in text_of(report(tmp_path, [none]))
+    assert "若历史中没有“Milk”、“Bread”，该商品将不在列表中。" in report(tmp_path, [told], language="zh")
+
+
 def test_a_list_may_be_empty(tmp_path):
-    user = UserPage("u1", "unusual", Recommendations([]))
+    user = UserReport("u1", Recommendations([]), "unusual")
     assert "Nothing to recommend." in report(tmp_path, [user])
 
 
@@ -242,7 +248,7 @@ def test_accuracy_of_a_single_user_has_no_interval(tmp_path):
 
 
 def test_an_empty_report_is_refused(tmp_path):
-    with pytest.raises(RequestError, match="pages="):
+    with pytest.raises(RequestError, match="nothing to show"):
         report(tmp_path)
 
 
@@ -257,7 +263,7 @@ def test_another_language_is_refused_before_anything_is_written(tmp_path):
 def test_recommendations_without_reasons_are_refused(tmp_path):
     bare = Recommendations([Recommendation("u1", "i9", 1, 0.5)])
     with pytest.raises(RequestError, match=r"'i9' of user 'u1'.*explain=True"):
-        report(tmp_path, [UserPage("u1", "someone", bare)])
+        report(tmp_path, [UserReport("u1", bare, "someone")])
 
 
 def test_a_table_that_is_no_comparison_is_refused(tmp_path):
