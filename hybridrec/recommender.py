@@ -424,7 +424,7 @@ class Recommender:
     def report(
         self,
         *,
-        users: Sequence[Hashable] | Mapping[Hashable, str] = (),
+        users: Sequence[Hashable] | Mapping[Any, str] = (),
         items: Sequence[Hashable] = (),
         **options: Any,
     ) -> Report:

@@ -45,7 +45,9 @@ def report(
         bool, typer.Option(help="Name the users' ids on the page; they are numbered otherwise.")
     ] = False,
     csv: Annotated[Path | None, typer.Option(help="Folder for the tables as CSV files.")] = None,
-    excel: Annotated[Path | None, typer.Option(help="Workbook for the tables: report.xlsx.")] = None,
+    excel: Annotated[
+        Path | None, typer.Option(help="Workbook for the tables: report.xlsx.")
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="JSON file; its schema: docs/report.md.")
     ] = None,
@@ -53,7 +55,9 @@ def report(
     """Reports what is recommended to whom and why: users, items, segments, the catalogue."""
     with clear_errors():
         if not any((html, csv, excel, json_file)):
-            raise ConfigError("say where the report goes: --html FILE, --csv FOLDER, --excel or --json")
+            raise ConfigError(
+                "say where the report goes: --html FILE, --csv FOLDER, --excel or --json"
+            )
         from hybridrec.pages import write_in_one_step
         from hybridrec.report import ReportConfig
 

@@ -77,4 +77,3 @@ def _steps(path: GraphPath) -> list[tuple[str, str]]:
     """
     pieces = _RELATION.split(path.text)
     return list(zip_longest(pieces[::2], pieces[1::2], fillvalue=""))
-

@@ -14,9 +14,26 @@ CONTEXT = -1
 """The group of inputs that speak for none: context, which the others are weighed by."""
 
 
+class Members(nn.Module):
+    """Models side by side, from inputs ``(n, n_inputs)`` to scores ``(n_members, n)``."""
+
+    def of_coalitions(self, baseline: Tensor, steps: Tensor, coalitions: Tensor) -> Tensor:
+        """Scores of inputs of which only some groups are those of the items.
+
+        Args:
+            baseline: ``(n, n_inputs)`` the inputs where no group is.
+            steps: ``(n, n_groups, n_inputs)`` what each group changes of them.
+            coalitions: ``(n_coalitions, n_groups)`` 1 for the groups that are there, else 0.
+
+        Returns:
+            ``(n_members, n_coalitions, n)``.
+        """
+        raise NotImplementedError
+
+
 def new_members(
     form: Form, members: int, hidden: int, group_of_input: IntArray, generator: torch.Generator
-) -> nn.Module:
+) -> Members:
     """Unfitted members of one form.
 
     Args:
@@ -27,14 +44,14 @@ def new_members(
         generator: draws the weights.
 
     Returns:
-        A module from inputs ``(n, n_inputs)`` to scores ``(n_members, n)``.
+        The module.
     """
     if form == "gated":
         return GatedSums(members, hidden, group_of_input, generator)
     return SmallNetworks(members, group_of_input.size, hidden, generator)
 
 
-class SmallNetworks(nn.Module):
+class SmallNetworks(Members):
     """Small networks side by side: a linear part and two hidden layers each."""
 
     def __init__(self, members: int, inputs: int, hidden: int, generator: torch.Generator) -> None:
@@ -48,12 +65,29 @@ class SmallNetworks(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Scores of every member, ``(n_members, n)``, from inputs ``(n, n_inputs)``."""
-        hidden = torch.relu(inputs @ self.first + self.first_bias)
+        return self._further(inputs @ self.first, inputs @ self.linear)
+
+    def of_coalitions(self, baseline: Tensor, steps: Tensor, coalitions: Tensor) -> Tensor:
+        """Scores of every coalition of groups; see :class:`Members`.
+
+        What groups bring to the first layer adds up, so that it is worked out once for each.
+        """
+        weights = torch.cat([self.first, self.linear], 2)
+        start, change = baseline @ weights, torch.einsum("ngd,mdh->mgnh", steps, weights)
+        members, _, n, width = change.shape
+        brought = (coalitions @ change.flatten(2)).reshape(members, -1, n, width)
+        mixed = (brought + start[:, None]).flatten(1, 2)
+        scores = self._further(mixed[..., :-1], mixed[..., -1:])
+        return scores.reshape(members, -1, n)
+
+    def _further(self, first: Tensor, linear: Tensor) -> Tensor:
+        """From what the inputs give the first layer and the linear part to scores."""
+        hidden = torch.relu(first + self.first_bias)
         hidden = torch.relu(hidden @ self.second + self.second_bias)
-        return (hidden @ self.last + inputs @ self.linear).squeeze(2)
+        return (hidden @ self.last + linear).squeeze(2)
 
 
-class GatedSums(nn.Module):
+class GatedSums(Members):
     """Sums over signal groups, each weighed by a gate that the context alone opens.
 
     ``score = Σ_g gate_g(context) · w_g · x_g``. Gates are above 0: a hidden layer over the
@@ -83,9 +117,18 @@ class GatedSums(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Scores of every member, ``(n_members, n)``, from inputs ``(n, n_inputs)``."""
+        return (self._gates(inputs) * (inputs @ (self.linear * self.group))).sum(2)
+
+    def of_coalitions(self, baseline: Tensor, steps: Tensor, coalitions: Tensor) -> Tensor:
+        """Scores of every coalition of groups; see :class:`Members`."""
+        gates, weights = self._gates(baseline), self.linear * self.group
+        start = (gates * (baseline @ weights)).sum(2)
+        change = torch.einsum("mnk,ngd,mdk->mgn", gates, steps, weights)
+        return start[:, None] + coalitions @ change
+
+    def _gates(self, inputs: Tensor) -> Tensor:
         hidden = torch.relu(inputs[:, self.context] @ self.first + self.first_bias)
-        gates = nn.functional.softplus(hidden @ self.gate + self.gate_bias)
-        return (gates * (inputs @ (self.linear * self.group))).sum(2)
+        return nn.functional.softplus(hidden @ self.gate + self.gate_bias)
 
 
 def _drawn(members: int, rows: int, columns: int, generator: torch.Generator) -> nn.Parameter:

@@ -15,14 +15,14 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, HalfArray, IntArray
 from hybridrec.config import RankerConfig
 from hybridrec.errors import DataError
 from hybridrec.fusion.calibration import Calibration
 from hybridrec.fusion.examples import Examples
-from hybridrec.fusion.networks import CONTEXT, new_members
+from hybridrec.fusion.networks import CONTEXT, Members, new_members
 from hybridrec.fusion.pairs import Pairs
 from hybridrec.fusion.shapley import union_values
 from hybridrec.fusion.signals.declaration import Signal
@@ -84,7 +84,7 @@ class Ranker:
     def _coalitions(self) -> tuple[BoolArray, DoubleArray]:
         return union_values([name.partition("/")[0] for name in self.groups])
 
-    def _new_network(self) -> nn.Module:
+    def _new_network(self) -> Members:
         generator = torch.Generator().manual_seed(self.seed)
         config = self.config
         return new_members(
@@ -257,7 +257,7 @@ class Ranker:
 
     def contributions(
         self, inputs: FloatArray, baseline: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+    ) -> tuple[DoubleArray, DoubleArray]:
         """What every signal group gives to some scores: exact Shapley values.
 
         A group that is left out takes the values of the user's mean candidate (Lundberg and Lee,
@@ -273,15 +273,17 @@ class Ranker:
             ``(n, n_groups)`` in the order of ``groups``; base and contributions sum to the score.
         """
         coalitions, weights = self._coalitions
-        present = coalitions[:, self._group_of_input] | (self._group_of_input == CONTEXT)
         inputs, baseline = self._scaled(inputs), self._scaled(baseline)
-        mixed = np.where(present[None], inputs[:, None], baseline[:, None])
-        flat = mixed.reshape(-1, inputs.shape[1]).astype(np.float64)
+        own = self._group_of_input == np.arange(len(self.groups))[:, None]
+        steps = (inputs - baseline)[:, None] * own
+        without = np.where(self._group_of_input == CONTEXT, inputs, baseline)
         with torch.inference_mode():
-            network = self._new_network().double()
-            network.load_state_dict(self._network.state_dict())
-            scores = network(torch.from_numpy(flat)).mean(0).numpy()
-        worth = scores.reshape(inputs.shape[0], coalitions.shape[0])
+            scores = self._network.of_coalitions(
+                torch.from_numpy(without),
+                torch.from_numpy(steps),
+                torch.from_numpy(coalitions.astype(np.float32)),
+            )
+            worth = scores.mean(0, dtype=torch.float64).T.numpy()
         return worth[:, 0], worth @ weights
 
     def state(self) -> dict[str, npt.NDArray[Any]]:

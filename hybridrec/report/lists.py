@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from hybridrec.arrays import BoolArray, DoubleArray, IntArray
 from hybridrec.config import Exclude
+from hybridrec.devices import single_threaded_blas
 from hybridrec.explain.attribution import attribute
 from hybridrec.fusion.pairs import NONE
-from hybridrec.fusion.pipeline import Fusion
+from hybridrec.fusion.pipeline import CPU, Candidates, Fusion
 from hybridrec.fusion.policy import Rules, place
-from hybridrec.parallel import on_one_thread
+from hybridrec.parallel import side_by_side
 from hybridrec.shop import Shop
 
 
@@ -56,29 +59,40 @@ class Lists:
             k: items a list.
             rules: the policy that holds.
         """
-        owner, items, ranks, reason = [], [], [], []
-        parts: list[DoubleArray] = []
-        groups: tuple[str, ...] = ()
         histories, ids = shop.histories_of(users), shop.users.ids_of(users)
+        found: list[_List] = []
         for block, candidates in fusion.blocks(histories, question, rules.allowed, rules.include):
-            for user, row in enumerate(block.tolist()):
+
+            def one(
+                user: int, block: IntArray = block, candidates: Candidates = candidates
+            ) -> _List:
+                row = int(block[user])
                 placed = place(rules, fusion, candidates, user, ids[row], question, k)
-                if placed.places.size == 0:
-                    continue
-                with on_one_thread():
-                    told = attribute(fusion, candidates, user, placed.places)
+                told = attribute(fusion, candidates, user, placed.places)
                 given = {**told.groups, "boost": placed.boosts, "diversity": placed.diversity}
-                groups = tuple(given)
-                parts.append(np.stack(list(given.values()), axis=1))
                 weights = np.sum(list(told.splits.values()), axis=0)
-                reason.append(_greatest(told.past_items, weights, placed.places.size))
-                items.append(candidates.pairs.items[candidates.pairs.of(user)][placed.places])
-                owner.append(np.full(placed.places.size, row))
-                ranks.append(np.arange(1, placed.places.size + 1))
+                return _List(
+                    np.full(placed.places.size, row),
+                    candidates.pairs.items[candidates.pairs.of(user)][placed.places],
+                    given,
+                    _greatest(told.past_items, weights, placed.places.size),
+                )
+
+            with single_threaded_blas():
+                found += side_by_side(one, range(block.size), CPU)
+        groups = tuple(dict.fromkeys(group for each in found for group in each.parts))
+        parts = [np.stack([each.parts[group] for group in groups], axis=1) for each in found]
         return cls(
-            users, k, len(shop.items), _joined(owner), _joined(items), _joined(ranks), groups,
-            np.concatenate([np.zeros((0, len(groups))), *parts]), _joined(reason),
-        )  # fmt: skip
+            users=users,
+            k=k,
+            n_items=len(shop.items),
+            owner=_joined([each.owner for each in found]),
+            items=_joined([each.items for each in found]),
+            ranks=_joined([np.arange(1, each.items.size + 1) for each in found]),
+            groups=groups,
+            parts=np.concatenate([np.zeros((0, len(groups))), *parts]),
+            reason=_joined([each.reason for each in found]),
+        )
 
     @property
     def popularity_share(self) -> DoubleArray:
@@ -86,7 +100,7 @@ class Lists:
         raising = np.maximum(self.parts, 0)
         of_popularity = raising[:, [group == "popularity" for group in self.groups]].sum(axis=1)
         total = raising.sum(axis=1)
-        return np.divide(of_popularity, total, out=np.zeros_like(total), where=total > 0)
+        return np.asarray(of_popularity / np.where(total > 0, total, 1.0))
 
     @property
     def exposure(self) -> IntArray:
@@ -97,7 +111,7 @@ class Lists:
         """The mean of values of places over the lists of each item, ``(n_items,)``; NaN if none."""
         sums = np.bincount(self.items, values, minlength=self.n_items)
         with np.errstate(invalid="ignore"):
-            return np.asarray(sums / self.exposure)
+            return np.asarray(sums / self.exposure, dtype=np.float64)
 
     def mean_parts(self, places: BoolArray | None = None) -> dict[str, float]:
         """What each group gives on the mean over places, the greatest first; none without any."""
@@ -117,6 +131,15 @@ class Lists:
         shares = parts.sum(axis=0) / total
         order = np.argsort(-shares, kind="stable")
         return {self.groups[at]: float(shares[at]) for at in order if shares[at] > 0}
+
+
+class _List(NamedTuple):
+    """The list of one user."""
+
+    owner: IntArray
+    items: IntArray
+    parts: Mapping[str, DoubleArray]
+    reason: IntArray
 
 
 def _greatest(past: IntArray, weights: DoubleArray, n: int) -> IntArray:

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -59,7 +59,7 @@ class _Asked:
 def make_report(
     recommender: Recommender,
     *,
-    users: Sequence[Hashable] | Mapping[Hashable, str] = (),
+    users: Sequence[Hashable] | Mapping[Any, str] = (),
     items: Sequence[Hashable] = (),
     segments: bool | None = None,
     catalogue: bool | None = None,
@@ -139,7 +139,7 @@ def make_report(
         )
 
 
-def _kinds(users: Sequence[Hashable] | Mapping[Hashable, str]) -> list[tuple[Hashable, str]]:
+def _kinds(users: Sequence[Hashable] | Mapping[Any, str]) -> list[tuple[Hashable, str]]:
     """The users, each with the words on it; none where there are none."""
     if isinstance(users, Mapping):
         return list(users.items())
@@ -206,7 +206,10 @@ def _user(asked: _Asked, user: Hashable, kind: str, segments: Segments | None) -
     for listed in (recommended, discoveries or ()):
         for row in listed[: settings.counterfactuals]:
             removed = None if row.explanation is None else row.explanation.counterfactual()
-            removals[row.item_id] = removed and tuple(titles[item] for item in removed)
+            if removed is not None:
+                removals[row.item_id] = tuple(titles[item] for item in removed)
+            else:
+                removals[row.item_id] = None
     segment: Mapping[str, str] = {}
     at = shop.users.row(user)
     if segments is not None and at >= 0:

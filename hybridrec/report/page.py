@@ -112,12 +112,30 @@ def _stacked(shares: Mapping[str, float]) -> list[tuple[str, float, float, float
     return drawn
 
 
+def _zero(values: Mapping[str, float]) -> float:
+    """Where the line of :func:`_signed` parts is, in percent."""
+    return Axis.over(list(values.values())).at(0)
+
+
+def _number(value: float, decimals: int = 0) -> str:
+    return written(value, decimals)
+
+
+def _rounded(value: float) -> str:
+    """A number at three digits."""
+    return written(value, decimals_for([value]))
+
+
+def _quoted(title: str, words: Mapping[str, Any]) -> str:
+    return str(words["quote"].format(title))
+
+
 _TEMPLATES = explaining_templates("hybridrec.report", "hybridrec.explain")
-_TEMPLATES.filters["quoted"] = lambda title, words: words["quote"].format(title)
+_TEMPLATES.filters["quoted"] = _quoted
 _TEMPLATES.globals |= {
     "signed": _signed,
     "stacked": _stacked,
-    "zero": lambda values: Axis.over(list(values.values())).at(0),
-    "number": lambda value, decimals=0: written(value, decimals),
-    "rounded": lambda value: written(value, decimals_for([value])),
+    "zero": _zero,
+    "number": _number,
+    "rounded": _rounded,
 }

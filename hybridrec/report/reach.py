@@ -121,7 +121,8 @@ def _gap(
     others = scores[~own]
     if others.size < k:
         return 0.0
-    return float(-np.partition(-others, k - 1)[k - 1] - scores[own][0])
+    last: DoubleArray = np.partition(others, -k)[-k] - scores[own]
+    return float(last[0])
 
 
 def _scores(candidates: Candidates, user: int, rules: Rules) -> tuple[IntArray, DoubleArray]:
@@ -154,7 +155,7 @@ def _rounded_up(value: float) -> float:
     (0.13, 2.0)
     """
     digits = 1 - math.floor(math.log10(value))
-    return round(math.ceil(value * 10**digits) / 10**digits, max(digits, 0))
+    return round(math.ceil(value * 10.0**digits) / 10.0**digits, max(digits, 0))
 
 
 def _lacks(

@@ -109,4 +109,3 @@ def _item(item: ItemReport) -> dict[str, Any]:
 
 def _frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
-

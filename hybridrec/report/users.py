@@ -10,7 +10,6 @@ from typing import Any
 from hybridrec.explain.evidence import PastItem
 from hybridrec.recommendations import Recommendations
 
-
 EVIDENCE = 10
 """Past items of each contribution that JSON names."""
 

@@ -117,8 +117,12 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
             "misses by least. To the left of the line it has less."
         ),
         "missing": "Empty in the catalogue, where most products have it: {columns}.",
-        "few_met": "{n} users have met it; half of the places go to products met by {usual} or more.",
-        "few_met_none": "Nobody has met it; half of the places go to products met by {usual} or more.",
+        "few_met": (
+            "{n} users have met it; half of the places go to products met by {usual} or more."
+        ),
+        "few_met_none": (
+            "Nobody has met it; half of the places go to products met by {usual} or more."
+        ),
         "few_met_few": (
             "Fewer than 5 users have met it; half of the places go to products met by {usual} or "
             "more."
@@ -126,7 +130,9 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
         "hidden": "The policy hides it.",
         "without": "Without {names} in the history it would not be in the list.",
         "without_none": "No few past products carry it: it stays in the list without any of them.",
-        "sure": "Popularity is {share} of what raises it; the ranker’s members differ by ±{spread}.",
+        "sure": (
+            "Popularity is {share} of what raises it; the ranker’s members differ by ±{spread}."
+        ),
         "and": ", ",
         "quote": "“{}”",
     },
@@ -184,7 +190,9 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
             "neighbours, last profile": "关联商品（最近行为）",
         },
         "catalogue": "商品目录",
-        "catalogue_reading": "{users}位用户的推荐列表，每份{k}个推荐位：哪些商品获得曝光，原因何在。",
+        "catalogue_reading": (
+            "{users}位用户的推荐列表，每份{k}个推荐位：哪些商品获得曝光，原因何在。"
+        ),
         "segments": "用户分群",
         "segments_reading": "行为相近的用户群体，以及比其他用户更常获推荐的商品。",
         "items": "商品",
@@ -213,7 +221,10 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
             "补充品类、品牌或商品描述，有助于获得更多推荐。"
         ),
         "new": "新品",
-        "new_reading": "最近{days}天内首次有用户行为，或尚无用户行为的商品：{n}件，其中{shown}件至少进入一份列表。",
+        "new_reading": (
+            "最近{days}天内首次有用户行为，或尚无用户行为的商品："
+            "{n}件，其中{shown}件至少进入一份列表。"
+        ),
         "nothing": "无。",
         "item": "商品",
         "lists": "列表数",
@@ -238,14 +249,20 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
         "by_segment": "按用户分群",
         "above_all": "主要依据",
         "raise": "如何提升曝光",
-        "boosts_reading": "仅按得分计算，未计多样性、频次上限与置顶：在策略中加分如下，可进入的列表数。",
+        "boosts_reading": (
+            "仅按得分计算，未计多样性、频次上限与置顶：在策略中加分如下，可进入的列表数。"
+        ),
         "boost": "加分",
         "no_boosts": "加分不会使其进入更多列表。",
-        "lacks_reading": "与列表末位商品相比，取差距最小的{n}位用户的平均值。竖线左侧表示低于末位商品。",
+        "lacks_reading": (
+            "与列表末位商品相比，取差距最小的{n}位用户的平均值。竖线左侧表示低于末位商品。"
+        ),
         "missing": "商品目录中多数商品已填而该商品空缺的字段：{columns}。",
         "few_met": "{n}位用户对其有过行为；半数推荐位上的商品，有过行为的用户数不低于{usual}。",
         "few_met_none": "尚无用户对其有过行为；半数推荐位上的商品，有过行为的用户数不低于{usual}。",
-        "few_met_few": "对其有过行为的用户不足5位；半数推荐位上的商品，有过行为的用户数不低于{usual}。",
+        "few_met_few": (
+            "对其有过行为的用户不足5位；半数推荐位上的商品，有过行为的用户数不低于{usual}。"
+        ),
         "hidden": "策略不允许展示该商品。",
         "without": "若历史中没有{names}，该商品将不在列表中。",
         "without_none": "没有少数几件历史商品起决定作用：去除任意几件后，该商品仍在列表中。",

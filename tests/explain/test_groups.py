@@ -12,8 +12,8 @@ from hybridrec import Recommender
 from hybridrec.data import Dataset
 from hybridrec.explain.evidence import PastItem
 from hybridrec.explain.explanation import Contribution, Explanation
-from hybridrec.explain.narrative import Facts
 from hybridrec.explain.fragment import explanation_html
+from hybridrec.explain.narrative import Facts
 from hybridrec.fusion.attributes import FEWEST_USERS
 from hybridrec.fusion.policy import Policy
 

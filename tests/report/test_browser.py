@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ def test_every_entry_of_the_contents_leads_to_a_heading(opened):
 def test_headings_leave_out_no_level(opened):
     levels = [int(h.tag_name[1]) for h in opened.find_elements(By.CSS_SELECTOR, "h1,h2,h3,h4")]
     assert levels[0] == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_pictures_have_words_or_are_hidden_from_screen_readers(opened):

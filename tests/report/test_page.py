@@ -9,8 +9,8 @@ import pytest
 from hybridrec.errors import RequestError
 from hybridrec.explain.evidence import GraphPath, PastItem
 from hybridrec.explain.explanation import Contribution, Explanation
-from hybridrec.explain.narrative import Facts
 from hybridrec.explain.fragment import explanation_html
+from hybridrec.explain.narrative import Facts
 from hybridrec.explain.words import WORDS as SHARED_WORDS
 from hybridrec.recommendations import Recommendation, Recommendations
 from hybridrec.report import AccuracyTable, Report, UserReport
@@ -219,7 +219,9 @@ def test_an_item_says_how_sure_it_is_and_without_what_it_would_leave(tmp_path):
     assert "Without “Milk”, “Bread” in the history it would not be in the list." in text
     none = replace(page(sure), removals={"i9": None})
     assert "it stays in the list without any of them" in text_of(report(tmp_path, [none]))
-    assert "若历史中没有“Milk”、“Bread”，该商品将不在列表中。" in report(tmp_path, [told], language="zh")
+    assert "若历史中没有“Milk”、“Bread”，该商品将不在列表中。" in report(
+        tmp_path, [told], language="zh"
+    )
 
 
 def test_a_list_may_be_empty(tmp_path):

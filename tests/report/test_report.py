@@ -156,7 +156,9 @@ class TestCatalogue:
             item, moment = event["item_id"], event["timestamp"]
             first[item] = min(first.get(item, moment), moment)
         days = 110.0
-        ages = {item: (shop.as_of - moment).total_seconds() / 86_400 for item, moment in first.items()}
+        ages = {
+            item: (shop.as_of - moment).total_seconds() / 86_400 for item, moment in first.items()
+        }
         expected = {item for item in shop.items.values if ages.get(item, 0.0) <= days}
         assert 0 < len(expected) < 64
         assert set(shop.items.ids_of(np.flatnonzero(new_items(shop, days)))) == expected
@@ -311,6 +313,8 @@ class TestRequests:
 
     def test_only_users_need_no_one_elses_lists(self, recommender, monkeypatch):
         monkeypatch.setattr("hybridrec.report.making.Lists.of", None)
-        told = make_report(recommender, users=["u01"], k=K, settings=ReportConfig(counterfactuals=0))
+        told = make_report(
+            recommender, users=["u01"], k=K, settings=ReportConfig(counterfactuals=0)
+        )
         assert told.catalogue is None
         assert told.users[0].removals == {}
