@@ -44,6 +44,7 @@ from hybridrec.explain.counterfactual import without
 from hybridrec.explain.evidence import PastItem
 from hybridrec.explain.explanation import Explanation
 from hybridrec.fusion.pipeline import Fusion
+from hybridrec.fusion.policy import Boost, Pin, Policy
 from hybridrec.progress import show_progress, stage, track
 
 K = 10
@@ -113,12 +114,22 @@ def sums_and_paths(
     recs = recommender.recommend(list(users), k=K, exclude=question, explain=True)
     explained = time.perf_counter() - started
     whys = [rec.explanation for rec in recs if rec.explanation is not None]
+    with_policy = recommender.recommend(
+        list(users), k=K, exclude=question, policy=mixed_policy(recommender), explain=True
+    )
+    under_policy = [rec.explanation for rec in with_policy if rec.explanation is not None]
     contributions = max(map(_error_of_sum, whys))
-    splits = max(_error_of_splits(why) for why in whys)
+    of_policy = max(map(_error_of_sum, under_policy))
+    splits = max(_error_of_splits(why) for why in [*whys, *under_policy])
     one = _seconds_alone(recommender, [(why.user_id, why.item_id) for why in whys[:200]], question)
     rows: list[tuple[str, str]] = [
         ("explanations", f"{len(whys):,}"),
         ("largest error of base + contributions, share of the score", f"{contributions:.1e}"),
+        (
+            f"the same of {len(under_policy):,} under a policy of boosts, diversity, exploration "
+            "and pins",
+            f"{of_policy:.1e}",
+        ),
         ("largest error of a split over past items, likewise", f"{splits:.1e}"),
         ("1,000 in one call, with the ranking", f"{1000 * explained / len(whys):.2f} s"),
         ("the ranking alone", f"{1000 * ranked / len(whys):.2f} s"),
@@ -126,7 +137,19 @@ def sums_and_paths(
         ("one alone, p99", f"{1000 * np.quantile(one, 0.99):.1f} ms"),
         *_paths(recommender, whys),
     ]
-    return markdown.table(("what", "measured"), rows), max(contributions, splits)
+    return markdown.table(("what", "measured"), rows), max(contributions, of_policy, splits)
+
+
+def mixed_policy(recommender: Recommender) -> Policy:
+    """A policy of every step that has a part in a score, or changes which items there are."""
+    met = recommender.fusion.moment.statistics["popularity"]
+    popular = [recommender.items[row] for row in np.argsort(-met, kind="stable")[:100]]
+    return Policy(
+        boosts=[Boost(by=0.5, items=popular[:50]), Boost(by=-0.25, items=popular[25:75])],
+        diversity=0.3,
+        exploration=0.1,
+        pins=[Pin(item=popular[-1], rank=3)],
+    )
 
 
 def _error_of_sum(why: Explanation) -> float:

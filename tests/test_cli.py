@@ -103,6 +103,29 @@ def test_evaluate_compares_with_simple_models(dataset: Dataset, tmp_path: Path) 
     assert all(model in result.output for model in ("popularity", "own counts", "fusion"))
 
 
+def test_report_writes_page_sheets_and_json(model: str, tmp_path: Path) -> None:
+    arguments = [
+        "-q", "report", model, "--user", "u05", "--item", "i01", "--language", "zh", "--k", "3",
+        "--html", str(tmp_path / "report.html"), "--csv", str(tmp_path / "csv"),
+        "--excel", str(tmp_path / "report.xlsx"), "--json", str(tmp_path / "report.json"),
+    ]  # fmt: skip
+    result = run(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("written to") == 4
+    assert "推荐理由" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    told = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert [user["user_id"] for user in told["users"]] == ["u05"]
+    assert [item["item_id"] for item in told["items"]] == ["i01"]
+    assert told["catalogue"] is None
+    assert (tmp_path / "csv" / "items.csv").exists()
+
+
+def test_report_says_where_it_could_go(model: str) -> None:
+    result = run(app, ["-q", "report", model])
+    assert result.exit_code == 2
+    assert "--html" in result.output
+
+
 @pytest.fixture
 def dirty(dataset: Dataset, tmp_path: Path) -> str:
     """Events of which some have no user, and some on either side of a split stand there twice."""
