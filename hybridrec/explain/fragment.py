@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hybridrec.errors import RequestError
 from hybridrec.explain.drawing import Scale
 from hybridrec.explain.evidence import GraphPath
-from hybridrec.explain.phrases import Language
+from hybridrec.explain.phrases import Language, phrases_of
 from hybridrec.explain.words import WORDS
 from hybridrec.pages import percent, templates
 
@@ -69,11 +69,19 @@ def _reasons(explanation: Explanation, language: Language) -> str:
     return f"{given[:1].upper()}{given[1:]}{WORDS[language]['stop']}"
 
 
-def _steps(path: GraphPath) -> list[tuple[str, str]]:
+def _steps(path: GraphPath, language: Language = "en") -> list[tuple[str, str]]:
     """The chain of a path: each node with the relation that leads on from it, none from the last.
 
-    >>> _steps(GraphPath("Cola —brand→ Acme ←brand— Soda", "Cola", "brand", "Acme", 0.1, 1.0))
+    >>> path = GraphPath("Cola —brand→ Acme ←brand— Soda", "Cola", "brand", "Acme", 0.1, 1.0)
+    >>> _steps(path)
     [('Cola', '—brand→'), ('Acme', '←brand—'), ('Soda', '')]
+    >>> _steps(path, "zh")
+    [('Cola', '—品牌→'), ('Acme', '←品牌—'), ('Soda', '')]
     """
+    names = phrases_of(language, "merchandiser").relations
     pieces = _RELATION.split(path.text)
-    return list(zip_longest(pieces[::2], pieces[1::2], fillvalue=""))
+    relations = []
+    for arrow in pieces[1::2]:
+        name = arrow.strip("—→←")
+        relations.append(arrow.replace(name, names.get(name, name)))
+    return list(zip_longest(pieces[::2], relations, fillvalue=""))
