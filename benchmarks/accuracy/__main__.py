@@ -3,13 +3,14 @@
     python -m benchmarks.accuracy --dataset amazon-beauty --data DIR \
         --save-recommendations FILE.parquet --save-table FILE.md
 
-Rows: popularity, own counts, item-kNN and ALS of implicit, EASE, each part of the fusion alone,
-the fusion; ``--ablations`` adds the fusion without each part and with a shuffled knowledge graph,
-fits that take over from the whole's what they share with it; that without drift is set against the
-whole by users whose interest moved and users whose did not. The recommendations are the fusion's
-for every user asked for; the line of JSON before the tables is what the referee ``score.py`` should
-say of them. Two tables of one set (``-all`` and ``-new``) share a fit when asked for together.
-``--validate`` moves everything one step back, to tune without opening the test.
+Rows: popularity, own counts, item-kNN and ALS of implicit, EASE, models of other libraries
+(``lightfm``, ``lenskit``, ``cornac``, ``rectools``, see :mod:`benchmarks.peers`), each part of the
+fusion alone, the fusion; ``--ablations`` adds the fusion without each part and with a shuffled
+knowledge graph, fits that take over from the whole's what they share with it; that without drift is
+set against the whole by users whose interest moved and users whose did not. The recommendations are
+the fusion's for every user asked for; the line of JSON before the tables is what the referee
+``score.py`` should say of them. Two tables of one set (``-all`` and ``-new``) share a fit when
+asked for together. ``--validate`` moves everything one step back, to tune without opening the test.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.accuracy.answers import (
     ABLATIONS,
+    LIBRARIES,
     OURS,
     PEERS,
     PEERS_WITH_SETTINGS,
@@ -50,7 +52,7 @@ from hybridrec.progress import show_progress, stage
 from hybridrec.training import fingerprint
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-ROWS = (*PEERS, *OURS, *ABLATIONS)
+ROWS = (*PEERS, *LIBRARIES, *OURS, *ABLATIONS)
 
 
 def main(command: Sequence[str] | None = None) -> None:
@@ -219,7 +221,7 @@ def what_was_asked(
         "ranking": "top 10 of all users in the table; peak memory with the data and all else held",
     }
     for each in found:
-        for row, peer in PEERS_WITH_SETTINGS.items():
+        for row, peer in {**PEERS_WITH_SETTINGS, **LIBRARIES}.items():
             if row in rows:
                 settings = CHOSEN.get(each.name, {}).get(peer)
                 facts[f"{peer}, {each.name}"] = settings or "left out: no settings searched yet"

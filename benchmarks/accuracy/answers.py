@@ -19,6 +19,7 @@ from benchmarks.accuracy.chosen import CHOSEN, fitted
 from benchmarks.accuracy.tasks import Task
 from benchmarks.accuracy.variants import with_shuffled_graph
 from benchmarks.machine import peak_memory_gb, reset_peak_memory
+from benchmarks.peers import running
 from hybridrec import Dataset, Recommender, RecommenderConfig, Signal
 from hybridrec.arrays import IntArray
 from hybridrec.evaluation.metrics import Estimate
@@ -31,6 +32,13 @@ T = TypeVar("T")
 PEERS = ("popularity", "counts", "item-knn", "ease", "als")
 PEERS_WITH_SETTINGS = {"item-knn": "item-kNN", "ease": "EASE", "als": "implicit ALS"}
 """Rows whose settings are chosen on validation, and the models' names."""
+LIBRARIES = {
+    "lightfm": "LightFM, WARP",
+    "lenskit": "LensKit item-kNN",
+    "cornac": "cornac BPR",
+    "rectools": "RecTools SASRec",
+}
+"""Rows of other libraries, each run in an environment of its own, and the models' names."""
 OURS = ("towers", "fusion")
 ABLATIONS = (
     "without-collaborative",
@@ -109,6 +117,11 @@ def peers(task: Task, rows: Sequence[str], seed: int) -> Iterator[Answer]:
         if row in rows and name in chosen:
             settings = chosen[name].settings
             yield _peer(task, name, partial(fitted, name, histories, settings), seed)
+    for row, name in LIBRARIES.items():
+        if row in rows and name in chosen:
+            given = running.run(name, task, chosen[name].settings, seed)
+            model = f"{name} ({given.version})"
+            yield Answer(model, given.top, given.fit_seconds, given.ranking_seconds, given.peak_gb)
     if "ease" in rows and task.protocol.ordered and "EASE" in chosen:
         recent = {**chosen["EASE"].settings, "recent": True}
         yield _peer(task, "EASE, recent history", partial(fitted, "EASE", histories, recent), seed)
