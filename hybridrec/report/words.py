@@ -93,7 +93,7 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
         "users": "Users",
         "segment": "Segment",
         "listed": "Lists with it",
-        "lift": "Times the others’ share",
+        "lift": "Times the share of all",
         "segment_small": "Too few users to tell of.",
         "in_lists": "In whose lists, and why",
         "in_lists_none": "In none of the lists looked at.",
