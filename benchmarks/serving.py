@@ -4,8 +4,8 @@
 
 The model is one that ``hybridrec demo`` or ``Recommender.save`` left. In one process, warm: users a
 second in a batch of all, the fusion with all its signals beside ``implicit.recommend`` of factors
-of as many dimensions on the same users and items; the time of one user asked alone; one
-explanation; one load. Writes ``benchmarks/results/serving.md``.
+of as many dimensions on the same users and items; the time of one user asked alone, and what takes
+it; one explanation, and 1,000 in one call; one load. Writes ``benchmarks/results/serving.md``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from cProfile import Profile
 from functools import partial
 from pathlib import Path
+from pstats import Stats
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,14 @@ from hybridrec.shop import Shop
 RESULTS = Path(__file__).parent / "results" / "serving.md"
 K = 10
 QUESTIONS: tuple[Exclude, ...] = ("none", "seen")
+PARTS = {
+    "histories weighed under each profile": ["profile_weights"],
+    "folding in, and scores of all items by every scorer": ["of_all"],
+    "the best of these": ["best_of_rows"],
+    "signals of the candidates": ["compute_signals"],
+    "the ranker": ["standardise", "score_inputs"],
+}
+"""Parts of a request, and the functions that do them, none within another."""
 
 
 def main() -> None:
@@ -49,6 +59,12 @@ def main() -> None:
     rows = [*batches(recommender)]
     alone = [
         *single_users(recommender, asked),
+        (
+            "1,000 explanations in one call",
+            round(1e3 * explanations(recommender, asked)),
+            None,
+            3000,
+        ),
         ("load a saved model", round(1e3 * loaded), None, 2000),
     ]
     parts = [
@@ -60,6 +76,10 @@ def main() -> None:
         "Goal of the batch: as many users a second as implicit.",
         table(["all users at once, top 10", "users/s", "of implicit's"], rows),
         table(["one at a time", "p50 (ms)", "p99 (ms)", "goal (ms)"], alone),
+        table(
+            ["what takes the time of one user, by the profiler", "share"],
+            where_time_goes(recommender, asked[:300]),
+        ),
     ]
     text = "\n\n".join(parts) + "\n"
     print(text)
@@ -118,6 +138,29 @@ def single_users(
         times.append(time.perf_counter() - started)
     rows.append(("one explanation", *quantiles(times), 10))
     return rows
+
+
+def explanations(recommender: Recommender, asked: list[Any]) -> float:
+    """Seconds of 1,000 explanations in one call: lists of ten of 100 users."""
+    recs = recommender.recommend(asked[:100], k=K)
+    pairs = [(rec.user_id, rec.item_id) for rec in recs]
+    seconds = best_of(lambda: recommender.explain_pairs(pairs))
+    return 1000 * seconds / len(pairs)
+
+
+def where_time_goes(recommender: Recommender, asked: list[Any]) -> list[tuple[str, str]]:
+    """The share of each part of the work in requests of one user each."""
+    profiler = Profile()
+    profiler.enable()
+    for user in asked:
+        recommender.recommend(user, k=K)
+    profiler.disable()
+    spent: dict[str, float] = {}
+    for (_, _, function), (*_, cumulative, _) in Stats(profiler).stats.items():  # type: ignore[attr-defined]
+        spent[function] = spent.get(function, 0.0) + cumulative
+    shares = [(part, sum(spent[f] for f in of) / spent["recommend"]) for part, of in PARTS.items()]
+    shares.append(("the rest: candidates joined, lists, objects", 1 - sum(s for _, s in shares)))
+    return [(part, f"{share:.0%}") for part, share in sorted(shares, key=lambda row: -row[1])]
 
 
 def best_of(answer: Callable[[], object], times: int = 3) -> float:

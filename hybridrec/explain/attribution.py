@@ -67,6 +67,13 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     groups: dict[str, DoubleArray] = {}
     splits: dict[str, DoubleArray] = {}
     scales: dict[str, DoubleArray] = {}
+    given: dict[str, FloatArray] = {}
+    for tower, scorer in fusion.scorers.items():
+        own = [name for name in of_group if name.startswith(f"{tower}/") and name != ORDER]
+        profiles = [rows[name.partition("/")[2]] for name in own]
+        if own:
+            each = scorer.attribute_each(profiles, items[places], among=items)
+            given |= dict(zip(own, each, strict=True))
     for name, value in of_group.items():
         tower, _, profile = name.partition("/")
         groups[tower] = groups.get(tower, np.zeros(places.size)) + value
@@ -77,8 +84,7 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
             split = splits.setdefault(tower, np.zeros((places.size, past.size)))
             split += value[:, None] * ((past == latest[user]) & known[user])
             continue
-        parts = fusion.scorers[tower].attribute(rows[profile], items[places], among=items)
-        centred = parts.astype(np.float64)
+        centred = given[name].astype(np.float64)
         totals = centred.sum(axis=0)
         scales[name] = np.divide(
             value, totals, out=np.zeros_like(value), where=np.abs(totals) > NEGLIGIBLE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -34,13 +34,24 @@ class ItemToItem:
         self, weights: csr_array, items: IntArray, among: IntArray | None = None
     ) -> FloatArray:
         """How much each past item gives to a user's scores; see :meth:`Tower.attribute`."""
-        shares = mean_weights(weights)
-        told = self.weights[shares.indices]
+        return self.attribute_each([weights], items, among)[0]
+
+    def attribute_each(
+        self, weights: Sequence[csr_array], items: IntArray, among: IntArray | None = None
+    ) -> list[FloatArray]:
+        """The same for several weighted histories of one user, such as profiles."""
+        shares = [mean_weights(each) for each in weights]
+        past = np.unique(np.concatenate([each.indices for each in shares]))
+        told = self.weights[past]
         given = told[:, items].toarray()
         if among is not None:
             mean = np.bincount(among, minlength=told.shape[1]) / among.size
             given -= (told @ mean)[:, None]
-        return np.asarray(given * shares.data[:, None], dtype=np.float32)
+        rows = (given[np.searchsorted(past, each.indices)] for each in shares)
+        return [
+            np.asarray(own * each.data[:, None], dtype=np.float32)
+            for own, each in zip(rows, shares, strict=True)
+        ]
 
     @classmethod
     def strongest(cls, weights: csr_array, n: int) -> Self:

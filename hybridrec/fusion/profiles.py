@@ -60,9 +60,9 @@ class Scorer(Protocol):
         """What weighted histories give every item, ``(n_users, n_items)``."""
         ...
 
-    def attribute(
-        self, weights: csr_array, items: IntArray, among: IntArray | None = None
-    ) -> FloatArray:
+    def attribute_each(
+        self, weights: Sequence[csr_array], items: IntArray, among: IntArray | None = None
+    ) -> list[FloatArray]:
         """How much each past item gives; see :meth:`hybridrec.towers.base.Tower.attribute`."""
         ...
 

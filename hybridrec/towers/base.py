@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
@@ -113,10 +113,16 @@ class Tower(ABC):
             ``(n_past_items, n)``, rows in the order of ``weights.indices``; each column sums to
             the score of its item, less the mean score of those it is ``among``.
         """
+        return self.attribute_each([weights], items, among)[0]
+
+    def attribute_each(
+        self, weights: Sequence[csr_array], items: IntArray, among: IntArray | None = None
+    ) -> list[FloatArray]:
+        """The same for several weighted histories of one user, such as profiles."""
         vectors = self.item_embeddings[items]
         if among is not None:
             vectors = vectors - self.item_embeddings[among].mean(axis=0)
-        return self.attribute_vectors(weights, vectors)
+        return [self.attribute_vectors(each, vectors) for each in weights]
 
     @abstractmethod
     def attribute_vectors(self, weights: csr_array, vectors: FloatArray) -> FloatArray:
