@@ -426,6 +426,7 @@ class Recommender:
         *,
         users: Sequence[Hashable] | Mapping[Any, str] = (),
         items: Sequence[Hashable] = (),
+        exclude: Exclude | None = None,
         **options: Any,
     ) -> Report:
         """What is recommended to whom and why: users, items, segments or the whole catalogue.
@@ -434,7 +435,8 @@ class Recommender:
         """
         from hybridrec.report import make_report
 
-        return make_report(self, users=users, items=items, **options)
+        question = self._question(exclude)
+        return make_report(self, users=users, items=items, exclude=question, **options)
 
     def save(self, directory: str | Path) -> None:
         """Writes everything into a directory; see :mod:`hybridrec.artifacts`."""

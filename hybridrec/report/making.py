@@ -64,7 +64,7 @@ def make_report(
     segments: bool | None = None,
     catalogue: bool | None = None,
     k: int = 10,
-    exclude: Exclude | None = None,
+    exclude: Exclude,
     policy: Policy | str | Path | None = None,
     at: datetime | date | None = None,
     shop_name: str = "",
@@ -82,7 +82,7 @@ def make_report(
         catalogue: whether to tell of the whole catalogue: exposure, what lives on popularity, what
             is new; when ``None`` where neither users nor items are named.
         k: places of a list.
-        exclude: what lists leave out; the config's setting when ``None``.
+        exclude: what lists leave out.
         policy: the shop's rules, or their YAML file.
         at: the moment that dates of rules and items are compared with; now when ``None``.
         shop_name: the heading.
@@ -100,12 +100,13 @@ def make_report(
     whole = not users and not items
     told_segments = whole if segments is None else segments
     told_catalogue = whole if catalogue is None else catalogue
-    asked = _Asked(recommender, exclude or recommender.config.exclude, k, policy, at, settings)
+    asked = _Asked(recommender, exclude, k, policy, at, settings)
     rows = _item_rows(recommender, items)
     with stage("report"):
         found, lists = None, None
         if told_segments or (rows.size and segments is None):
             found = _segments(recommender, needed=told_segments)
+        told_users = tuple(_user(asked, user, kind, found) for user, kind in _kinds(users))
         if told_segments or told_catalogue or rows.size:
             known = np.flatnonzero(np.diff(shop.histories.indptr) > 0)
             drawn = _drawn(recommender, settings.users, known)
@@ -124,7 +125,7 @@ def make_report(
             facts={name: value for name, value in facts.items() if value is not None},
             exclude=asked.exclude,
             k=k,
-            users=tuple(_user(asked, user, kind, found) for user, kind in _kinds(users)),
+            users=told_users,
             shown=settings.shown,
         )
         if lists is None:

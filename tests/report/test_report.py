@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from hybridrec import Recommender
 from hybridrec.errors import ConfigError, RequestError, UnknownItemError, UnknownUserError
 from hybridrec.fusion.policy import Boost, Policy
-from hybridrec.report import Report, ReportConfig, make_report
+from hybridrec.report import Report, ReportConfig
 from hybridrec.report.catalogue import _gini, new_items
 from hybridrec.report.reach import _boosts
 
@@ -307,14 +307,17 @@ class TestRequests:
         with pytest.raises(UnknownUserError, match="'nobody'"):
             recommender.report(users=["nobody"])
 
+    def test_a_question_that_is_not_asked(self, recommender):
+        with pytest.raises(RequestError, match="exclude='bought'"):
+            recommender.report(exclude="bought")
+
     def test_more_places_than_items(self, recommender):
         with pytest.raises(RequestError, match="k=65"):
             recommender.report(k=65)
 
     def test_only_users_need_no_one_elses_lists(self, recommender, monkeypatch):
         monkeypatch.setattr("hybridrec.report.making.Lists.of", None)
-        told = make_report(
-            recommender, users=["u01"], k=K, settings=ReportConfig(counterfactuals=0)
-        )
+        settings = ReportConfig(counterfactuals=0)
+        told = recommender.report(users=["u01"], k=K, settings=settings)
         assert told.catalogue is None
         assert told.users[0].removals == {}
