@@ -2,6 +2,7 @@
 
 import math
 
+import ir_measures
 import numpy as np
 import pytest
 from hypothesis import given
@@ -52,6 +53,45 @@ def test_every_metric_equals_brute_force(
     np.testing.assert_allclose(values, expected, rtol=1e-12)
     assert values.dtype == np.float64
     assert ((values >= 0) & (values <= 1 + 1e-12)).all()
+
+
+OF_TREC_EVAL = {
+    "full_recall": ir_measures.R,
+    "ndcg": ir_measures.nDCG,
+    "hr": ir_measures.Success,
+    "precision": ir_measures.P,
+    "mrr": ir_measures.RR,
+}
+"""What trec_eval has; its recall divides by all relevant items."""
+
+
+@pytest.mark.parametrize("name", OF_TREC_EVAL)
+@pytest.mark.parametrize("k", [1, 5, 10, 50])
+def test_every_metric_equals_that_of_trec_eval(name: str, k: int) -> None:
+    random = np.random.default_rng(k)
+    users = [
+        (random.permutation(40).tolist(), set(random.choice(40, size, replace=False).tolist()))
+        for size in (1, 2, 5, 10, 11, 39, 40)
+    ]
+    best, wanted = list(range(40)), set(range(7))
+    users += [(best, wanted), (best[::-1], wanted)]  # as good and as bad as can be
+    hits, relevant = hits_of(users, shown=40)
+    qrels = [
+        ir_measures.Qrel(str(user), str(item), 1)
+        for user, (_, relevant_items) in enumerate(users)
+        for item in relevant_items
+    ]
+    run = [
+        ir_measures.ScoredDoc(str(user), str(item), float(40 - rank))
+        for user, (ranking, _) in enumerate(users)
+        for rank, item in enumerate(ranking)
+    ]
+    measure = OF_TREC_EVAL[name] @ k
+    told = {m.query_id: m.value for m in ir_measures.iter_calc([measure], qrels, run)}
+
+    values = per_user(f"{name}@{k}", hits, relevant)
+
+    np.testing.assert_allclose(values, [told[str(u)] for u in range(len(users))], rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
