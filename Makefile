@@ -1,12 +1,21 @@
-# `make demo` and `make test` need Python 3.11 or newer and nothing else: each sets up .venv itself.
+# `make demo`, `make test` and `make bench-quick` need Python 3.11 or newer and nothing else: each
+# sets up .venv itself.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format clean
+.PHONY: demo test bench-quick lint format clean
 
 demo: $(VENV)/demo.installed
 	$(BIN)/hybridrec demo
+
+# Ours and three peers on The Complete Journey: a table and a plot in build/.
+bench-quick: $(VENV)/benchmarks.installed
+	$(BIN)/python -m benchmarks.accuracy --dataset complete-journey-all complete-journey-new \
+		--rows popularity counts item-knn als lenskit fusion --config configs/quick.yaml \
+		--save-results build/bench-quick.jsonl
+	$(BIN)/python -m benchmarks.tables build/bench-quick.jsonl \
+		--save build/bench-quick.md --plots build
 
 test: lint
 	$(BIN)/python -m pytest

@@ -40,3 +40,34 @@ def lines(
         axes.legend(frameon=False, labelcolor=INK)
         file.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
+
+
+def points(
+    file: Path, values: Mapping[str, tuple[float, float, float]], across: str, up: str
+) -> None:
+    """Named points with their errors, the axis across in powers of ten, as SVG or PNG.
+
+    Args:
+        file: where to; an earlier one is replaced.
+        values: across, up and the standard error of that by name; the first is drawn to stand out.
+        across: what the axis tells.
+        up: what the values are.
+    """
+    with mpl.rc_context({"font.size": 10, "svg.fonttype": "none", "svg.hashsalt": "hybridrec"}):
+        figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_xscale("log")
+        for place, (name, (x, y, error)) in enumerate(values.items()):
+            colour = INK if place else COLOURS[0]
+            axes.errorbar(x, y, error, fmt="o", color=colour, markersize=8 - 3 * bool(place))
+            weight = "normal" if place else "bold"
+            axes.annotate(name, (x, y), (7, 4), textcoords="offset points",
+                          color=colour, fontweight=weight, fontsize=9)  # fmt: skip
+        axes.set_xlabel(across, color=QUIET)
+        axes.set_ylabel(up, color=QUIET)
+        axes.tick_params(colors=QUIET, length=0, which="both")
+        axes.grid(color=HAIR, linewidth=0.7)
+        axes.spines[:].set_visible(False)
+        axes.margins(x=0.25, y=0.12)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)

@@ -25,6 +25,7 @@ import numpy as np
 
 from benchmarks import markdown
 from benchmarks.accuracy.answers import BEFORE_THE_RANKER, fit, take_over
+from benchmarks.accuracy.results import Value
 from benchmarks.accuracy.table import lead, notes, written
 from benchmarks.accuracy.tasks import PROTOCOLS, Task, load, tasks
 from benchmarks.machine import describe
@@ -267,12 +268,10 @@ def table(
             one.form, _in_words(one.settings), tried[one.form], f"{one.ndcg:.4f}",
         ]  # fmt: skip
         for metric in METRICS:
-            values = task.question.score(tops[one.form], metric)
             rival = REFERENCE in tops and one.form != REFERENCE
-            cells.append(written(values))
-            cells.append(
-                lead(task.question.score(tops[REFERENCE], metric) - values) if rival else ""
-            )
+            reference = task.question.score(tops[REFERENCE], metric) if rival else None
+            value = Value.of(task.question.score(tops[one.form], metric), reference)
+            cells += [written(value), lead(value)]
         rows.append([*cells, round(one.seconds, 1), round(seconds[one.form], 1)])
     return markdown.table([*header, "fit s", "scoring s"], rows)
 

@@ -40,7 +40,8 @@ from benchmarks.accuracy.answers import (
 )
 from benchmarks.accuracy.chosen import CHOSEN
 from benchmarks.accuracy.promotions import Promotions
-from benchmarks.accuracy.table import FUSION, notes, referee_figures, section
+from benchmarks.accuracy.results import FUSION, rows_of, save
+from benchmarks.accuracy.table import notes, referee_figures, section
 from benchmarks.accuracy.tasks import PROTOCOLS, Task, load, tasks
 from benchmarks.accuracy.variants import Renaming, with_shuffled_ties
 from benchmarks.drift import by_moved
@@ -101,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--save-recommendations", type=Path, metavar="FILE.parquet",
         help="user_id, item_id, rank; a folder where several tables are asked for")  # fmt: skip
     add("--save-table", type=Path, metavar="FILE.md", help="Markdown file to write")
+    add("--save-results", type=Path, metavar="FILE.jsonl",
+        help="a line of JSON a row; benchmarks.tables makes tables and plots of them")  # fmt: skip
     return parser
 
 
@@ -152,14 +155,17 @@ def measured(arguments: argparse.Namespace, rows: Sequence[str]) -> str:
         for task in found:
             answers[task.name].append(recommended(task, recommender, model, seconds)[0])
         del recommender
-    sections = [section(task, answers[task.name]) for task in found]
-    if moved is not None:
-        sections += [by_drift(task, answers[task.name], moved) for task in found]
     facts = {
         **what_was_asked(arguments, found, rows),
         "settings": f"{settings.name}, towers {', '.join(towers) or 'none'}",
         "measured on": describe(config.seed),
     }
+    told = [rows_of(task, answers[task.name], facts) for task in found]
+    if arguments.save_results is not None:
+        save((row for table in told for row in table), arguments.save_results)
+    sections = [section(table) for table in told if table]
+    if moved is not None:
+        sections += [by_drift(task, answers[task.name], moved) for task in found]
     return "\n".join([*sections, notes(facts)])
 
 

@@ -6,66 +6,50 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks import markdown
 from benchmarks.accuracy.answers import Answer
+from benchmarks.accuracy.results import Row, Value
 from benchmarks.accuracy.tasks import Task
-from hybridrec.arrays import DoubleArray
 from hybridrec.evaluation.metrics import Estimate
 
-FUSION = "fusion"
 COSTS = ("fit s", "ranking s", "users/s", "peak GB")
 
 
-def section(task: Task, answers: Sequence[Answer]) -> str:
-    """The table of a task as Markdown, under a heading that names it and counts its users."""
-    metrics = task.protocol.metrics
-    ours = next((answer for answer in answers if answer.model == FUSION), None)
+def section(rows: Sequence[Row]) -> str:
+    """A table as Markdown, under a heading that names it and counts its users."""
+    first = rows[0]
     header = ["model"]
-    for metric in metrics:
-        header += [f"{metric}, %" if task.protocol.percent else metric, "lead"]
-    reference = {
-        metric: task.question.score(ours.top, metric) for metric in metrics if ours is not None
-    }
+    for metric in first.metrics:
+        header += [f"{metric}, %" if first.percent else metric, "lead"]
     lines = []
-    for answer in answers:
-        cells: list[object] = [answer.model]
-        for metric in metrics:
-            values = task.question.score(answer.top, metric)
-            cells.append(written(values, percent=task.protocol.percent))
-            rival = ours is not None and ours is not answer
-            cells.append(lead(reference[metric] - values) if rival else "")
-        users = task.question.users.size
-        speed = users / answer.ranking_seconds
-        cells += [_rounded(answer.fit_seconds), _rounded(answer.ranking_seconds)]
-        lines.append([*cells, round(speed), round(answer.peak_gb, 2)])
-    heading = f"### {task.name} ({task.question.users.size:,} users)"
+    for row in rows:
+        cells: list[object] = [row.model]
+        for value in row.metrics.values():
+            cells += [written(value, percent=row.percent), lead(value)]
+        cells += [_rounded(row.fit_seconds), _rounded(row.ranking_seconds)]
+        lines.append([*cells, round(row.users / row.ranking_seconds), round(row.peak_gb, 2)])
+    heading = f"### {first.table} ({first.users:,} users)"
     return f"{heading}\n\n{markdown.table([*header, *COSTS], lines)}\n"
 
 
-def written(values: DoubleArray, *, percent: bool = False) -> str:
+def written(value: Value, *, percent: bool = False) -> str:
     """Mean ± standard error.
 
-    >>> import numpy as np
-    >>> written(np.array([0.0, 1.0]))
-    '0.5000 ± 0.5000'
-    >>> written(np.array([0.0, 1.0]), percent=True)
-    '50.00 ± 50.00'
+    >>> written(Value(0.5, 0.25))
+    '0.5000 ± 0.2500'
+    >>> written(Value(0.5, 0.25), percent=True)
+    '50.00 ± 25.00'
     """
-    estimate = Estimate.of(values)
     if percent:
-        return f"{100 * estimate.value:.2f} ± {100 * estimate.standard_error:.2f}"
-    return f"{estimate.value:.4f} ± {estimate.standard_error:.4f}"
+        return f"{100 * value.mean:.2f} ± {100 * value.error:.2f}"
+    return f"{value.mean:.4f} ± {value.error:.4f}"
 
 
-def lead(difference: DoubleArray) -> str:
-    """The mean of a paired difference in its standard errors; nothing where there is no error.
+def lead(value: Value) -> str:
+    """How far the fusion is ahead, in standard errors; nothing where that is not known.
 
-    >>> import numpy as np
-    >>> lead(np.array([1.0, 0.0, 1.0, 0.0]))
-    '+1.7'
+    >>> lead(Value(0.5, 0.25, 1.7321)), lead(Value(0.5, 0.25))
+    ('+1.7', '')
     """
-    estimate = Estimate.of(difference)
-    if not estimate.standard_error > 0:
-        return ""
-    return f"{estimate.value / estimate.standard_error:+.1f}"
+    return "" if value.lead is None else f"{value.lead:+.1f}"
 
 
 def referee_figures(task: Task, answer: Answer) -> Mapping[str, object]:

@@ -19,10 +19,13 @@ from benchmarks.accuracy.answers import (
     fit,
     take_over,
 )
+from benchmarks.accuracy.results import Value, load, rows_of, save
 from benchmarks.accuracy.table import lead, section, written
 from benchmarks.accuracy.tasks import PROTOCOLS, Task, tasks
+from benchmarks.peers.running import PEERS as LIBRARIES
 from hybridrec import Dataset, RecommenderConfig
 from hybridrec.data import Histories
+from hybridrec.errors import RequestError
 from hybridrec.training import fingerprint
 
 SMALL = """
@@ -106,13 +109,17 @@ class TestChosen:
     def test_every_table_has_settings_of_peers(self) -> None:
         assert set(chosen.CHOSEN) == set(PROTOCOLS)
         for name, settings in chosen.CHOSEN.items():
-            assert {"item-kNN", "implicit ALS"} <= set(settings) <= set(chosen.PEERS), name
+            known = {*chosen.PEERS, *LIBRARIES}
+            assert {"item-kNN", "implicit ALS"} <= set(settings) <= known, name
 
     def test_settings_are_among_those_tried(self) -> None:
         for name, choices in chosen.CHOSEN.items():
             repeats = name.startswith(("complete-journey", "online-retail"))
             for peer, choice in choices.items():
-                tried = search.configurations(peer, repeats=repeats)
+                if peer in LIBRARIES:
+                    tried = [dict(settings) for settings in LIBRARIES[peer].grid]
+                else:
+                    tried = search.configurations(peer, repeats=repeats)
                 assert choice.settings in tried, (name, peer)
                 assert choice.tried <= len(tried), (name, peer)
 
@@ -147,27 +154,30 @@ class TestSection:
         half = np.where(np.arange(found.size)[:, None] % 2, right, nothing)
         answers = [Answer("half", half, 1.0, 2.0, 0.5), Answer("fusion", right, None, 0.5, 0.5)]
         values = [task.question.score(top, "ndcg@10") for top in (half, right)]
-        text = section(task, answers)
+        text = section(rows_of(task, answers))
 
         lines = [line for line in text.splitlines() if line.startswith(("| half", "| fusion"))]
         cells = [cell.strip() for cell in lines[0].split("|")]
         assert cells[4:6] == ["", ""] or cells[3].startswith("+")
-        assert written(values[0]) in lines[0]
-        assert lead(values[1] - values[0]) in lines[0]
-        assert written(values[1]) in lines[1]
+        told = Value.of(values[0], values[1])
+        assert written(told) in lines[0]
+        assert told.lead > 0
+        assert lead(told) in lines[0]
+        assert written(Value.of(values[1])) in lines[1]
         assert "+" not in lines[1]
         assert f"({found.size} users)" in text
 
     def test_without_the_fusion_has_no_leads(self, task: Task) -> None:
         nothing = np.full((task.question.users.size, 10), -1)
-        text = section(task, [Answer("nothing", nothing, 1.0, 2.0, 0.5)])
+        text = section(rows_of(task, [Answer("nothing", nothing, 1.0, 2.0, 0.5)]))
 
         assert "0.0000 ± 0.0000 |  | 0.0000 ± 0.0000 |  |" in text
 
     def test_in_percent(self, task: Task) -> None:
         half = replace(task.protocol, percent=True)
         nothing = np.full((task.question.users.size, 10), -1)
-        text = section(replace(task, protocol=half), [Answer("none", nothing, 1.0, 2.0, 0.5)])
+        answers = [Answer("none", nothing, 1.0, 2.0, 0.5)]
+        text = section(rows_of(replace(task, protocol=half), answers))
 
         assert "recall@10, %" in text
         assert "0.00 ± 0.00" in text
@@ -358,3 +368,15 @@ def referee(recs: pl.DataFrame, task: Task) -> dict[str, float | int]:
     means = {"recall@10": recall, "hr@10": hit, "mrr@10": first}
     figures = {name: round(float(np.mean(values)), 5) for name, values in means.items()}
     return {"users": len(recall), **figures}
+
+
+def test_rows_are_read_as_they_were_written(task: Task, tmp_path: Path) -> None:
+    nothing = np.full((task.question.users.size, 10), -1)
+    answers = [Answer("none", nothing, None, 2.0, 0.5), Answer("fusion", nothing, 1.0, 2.0, 0.5)]
+    rows = rows_of(task, answers, {"seed": 7})
+    save(rows, tmp_path / "results.jsonl")
+    assert load(tmp_path / "results.jsonl") == rows
+
+    (tmp_path / "other.jsonl").write_text('{"table": "x"}\n', encoding="utf-8")
+    with pytest.raises(RequestError, match=r"other.jsonl, line 1: no row of results"):
+        load(tmp_path / "other.jsonl")

@@ -215,7 +215,7 @@ class TestTasks:
         with pytest.raises(RequestError, match="amazon-toys has no co-purchase relations"):
             load(["amazon-toys"], None, co_purchases=True)
 
-    def test_have_the_names_of_the_referee(self) -> None:
+    def test_have_the_names_of_the_referee_and_the_quick_one(self) -> None:
         assert set(PROTOCOLS) == {
             "amazon-beauty",
             "amazon-toys",
@@ -225,5 +225,6 @@ class TestTasks:
             "complete-journey-new",
             "online-retail-all",
             "online-retail-new",
+            "ml-100k",
         }
         assert isinstance(tasks(["book-crossing"], TestRandomParts.data())[0], Task)
