@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal, Self, overload
 
 import numpy as np
@@ -183,6 +184,7 @@ def best_paths(
     graph = shop.graph
     if graph is None:
         return [None] * items.size
+    share_of = cache(graph.item_share)  # paths run through the same few things
     speaking = np.argsort(-weights, axis=1, kind="stable")
     starts, targets = graph.item_entities[past_items], graph.item_entities[items]
     found: list[list[Path]] = [[] for _ in items]
@@ -192,7 +194,9 @@ def best_paths(
         more = graph.paths_of_pairs(histories, targets[left].tolist(), k=PATHS_COMPARED)
         for place, paths in zip(left, more, strict=True):
             found[place] += paths
-        left = np.array([p for p in left if not any(_tells(graph, path) for path in found[p])], int)
+        left = np.array(
+            [p for p in left if not any(_tells(path, share_of) for path in found[p])], dtype=int
+        )
     left = np.array([place for place, paths in enumerate(found) if not paths], dtype=int)
     more = graph.paths_of_pairs(
         [starts.tolist()] * left.size, targets[left].tolist(), max_length=LONGEST, k=1
@@ -200,22 +204,25 @@ def best_paths(
     for place, paths in zip(left, more, strict=True):
         found[place] += paths
     return [
-        _most_telling(graph, paths, dict(zip(starts.tolist(), weighed, strict=True)))
+        _most_telling(graph, paths, dict(zip(starts.tolist(), weighed, strict=True)), share_of)
         for paths, weighed in zip(found, weights.tolist(), strict=True)
     ]
 
 
-def _tells(graph: KnowledgeGraph, path: Path) -> bool:
+def _tells(path: Path, share_of: Callable[[int], float]) -> bool:
     """Whether what is shared is rare enough to be a reason."""
-    return path.via is None or graph.item_share(path.via) <= HUB_SHARE
+    return path.via is None or share_of(path.via) <= HUB_SHARE
 
 
 def _most_telling(
-    graph: KnowledgeGraph, found: list[Path], weight_of: Mapping[int, float]
+    graph: KnowledgeGraph,
+    found: list[Path],
+    weight_of: Mapping[int, float],
+    share_of: Callable[[int], float],
 ) -> GraphPath | None:
     """Of some paths to an item the shortest through the rarest thing shared."""
     names, types = graph.entities["name"], graph.entities["type"]
-    telling = [path for path in found if _tells(graph, path)]
+    telling = [path for path in found if _tells(path, share_of)]
     # a namesake has everything in common, which tells a reader nothing
     telling = [p for p in telling if names[p.nodes[0]] != names[p.nodes[-1]]] or telling
     telling = telling or found
@@ -225,7 +232,7 @@ def _most_telling(
     path = max(
         (path for path in telling if len(path) == shortest),
         key=lambda path: (
-            -1.0 if path.via is None else -round(graph.item_share(path.via), 4),
+            -1.0 if path.via is None else -round(share_of(path.via), 4),
             weight_of.get(path.nodes[0], 0.0),
         ),
     )
@@ -235,7 +242,7 @@ def _most_telling(
         names[path.nodes[0]],
         None if via is None else types[via].replace("_", " "),
         None if via is None else names[via],
-        None if via is None else graph.item_share(via),
+        None if via is None else share_of(via),
         path.score,
         _edges(path, graph.entities["key"]),
     )
