@@ -92,6 +92,8 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
         split = splits.setdefault(tower, np.zeros((places.size, past.size)))
         split[:, np.searchsorted(past, rows[profile].indices)] += (centred * scales[name]).T
 
+    for tower, split in splits.items():
+        split += _spread_out(groups[tower] - split.sum(axis=1), split)
     if "affinity" in groups:
         common = fusion.moment.affinity.attribute(rows["long"], items[places])
         shared = np.stack(
@@ -107,6 +109,18 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
         splits["repeat"] = own * groups["repeat"][:, None]
     spread = ranker.spread(inputs, baseline)
     return Attribution(base.astype(np.float64), spread, groups, past, splits, scales)
+
+
+def _spread_out(left: DoubleArray, split: DoubleArray) -> DoubleArray:
+    """What of a tower's part no profile could split, in proportion to what past items weigh.
+
+    A profile that tells nothing, as the last one does of users who have been away for long, shares
+    the Shapley value of its tower all the same, and has no past items to give its share to.
+    """
+    weights = np.abs(split)
+    total = weights.sum(axis=1)
+    share = np.divide(left, total, out=np.zeros_like(total), where=total > NEGLIGIBLE)
+    return weights * share[:, None]
 
 
 def _in_proportion(common: FloatArray, value: float) -> DoubleArray:

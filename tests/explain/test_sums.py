@@ -1,8 +1,11 @@
 """Base and parts sum to the score whatever the ranker, its signals and the policy are."""
 
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +14,7 @@ from hybridrec import Recommender, RecommenderConfig
 from hybridrec.explain.evidence import PastItem
 from hybridrec.fusion.pipeline import Fusion
 from hybridrec.fusion.policy import Policy
-from hybridrec.fusion.profiles import profiles
+from hybridrec.fusion.profiles import profile_weights, profiles
 
 SAME = 1e-4
 
@@ -95,3 +98,26 @@ def test_parts_and_past_items_sum(
             if part.evidence:
                 split = sum(past.weight for past in part.evidence)
                 assert split == pytest.approx(part.value, rel=SAME, abs=SAME)
+
+
+def test_a_profile_that_has_faded_leaves_no_part_unsplit(
+    recommender: Recommender, tmp_path: Path
+) -> None:
+    recommender.save(tmp_path / "model")
+    later = Recommender.load(tmp_path / "model")
+    shop = later.shop
+    event = {"user_id": ["new"], "item_id": ["i01"], "timestamp": [shop.as_of]}
+    later.update(pl.DataFrame(event), as_of=shop.as_of + timedelta(days=400))
+    histories = later.shop.histories_of([later.shop.users.row("u05")])
+    assert profile_weights(histories, later.config)["last"].nnz == 0
+
+    recs = later.recommend("u05", k=20, exclude="seen", explain=True)
+    split = [
+        (sum(past.weight for past in part.evidence), part.value)
+        for rec in recs
+        for part in rec.explanation.contributions
+        if part.evidence
+    ]
+    assert len(split) > 50
+    for weights, value in split:
+        assert weights == pytest.approx(value, abs=1e-5)
