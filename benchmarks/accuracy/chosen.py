@@ -79,6 +79,23 @@ CHOSEN: dict[str, dict[str, Chosen]] = {
         "EASE": Chosen({"regularization": 50.0}, 5),
         "implicit ALS": Chosen(_als(64, 30.0, 10.0), 18),
     },
+    "ml-100k": {
+        "item-kNN": Chosen({"weighting": "tfidf", "neighbours": 100}, 9),
+        "EASE": Chosen({"regularization": 50.0}, 5),
+        "implicit ALS": Chosen(_als(256, 3.0, 10.0), 18),
+        "LightFM, WARP": Chosen(
+            {
+                "no_components": 64,
+                "epochs": 30,
+                "learning_rate": 0.05,
+                "item_alpha": 1e-6,
+                "user_alpha": 1e-6,
+                "attributes": False,
+            },
+            4,
+        ),
+        "LensKit item-kNN": Chosen({"max_nbrs": 500, "save_nbrs": 1000}, 4),
+    },
     "complete-journey-all": {
         "item-kNN": Chosen({"weighting": "bm25", "neighbours": 500, "rows": "logarithms"}, 18),
         "implicit ALS": Chosen(_als(256, 0.3, 10.0, rows="binary"), 8),

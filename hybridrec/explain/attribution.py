@@ -120,7 +120,7 @@ def _spread_out(left: DoubleArray, split: DoubleArray) -> DoubleArray:
     weights = np.abs(split)
     total = weights.sum(axis=1)
     share = np.divide(left, total, out=np.zeros_like(total), where=total > NEGLIGIBLE)
-    return weights * share[:, None]
+    return np.asarray(weights * share[:, None])
 
 
 def _in_proportion(common: FloatArray, value: float) -> DoubleArray:
