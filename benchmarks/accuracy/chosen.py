@@ -95,6 +95,22 @@ CHOSEN: dict[str, dict[str, Chosen]] = {
             4,
         ),
         "LensKit item-kNN": Chosen({"max_nbrs": 500, "save_nbrs": 1000}, 4),
+        "cornac BPR": Chosen(
+            {"k": 128, "max_iter": 200, "learning_rate": 0.05, "lambda_reg": 0.01}, 4
+        ),
+        "RecTools SASRec": Chosen(
+            {
+                "n_factors": 128,
+                "n_blocks": 2,
+                "n_heads": 1,
+                "dropout_rate": 0.2,
+                "session_max_len": 50,
+                "epochs": 30,
+                "loss": "softmax",
+                "batch_size": 128,
+            },
+            4,
+        ),
     },
     "complete-journey-all": {
         "item-kNN": Chosen({"weighting": "bm25", "neighbours": 500, "rows": "logarithms"}, 18),
