@@ -120,7 +120,6 @@ def _write(folder: Path, task: Task, settings: Mapping[str, Any], seed: int) -> 
     arrays = {
         "users": histories.users,
         "items": histories.items,
-        "ages": histories.ages,
         "links": links,
         "asked": task.question.users,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Literal, TypeAlias
 
 import torch
@@ -14,9 +15,10 @@ CONTEXT = -1
 """The group of inputs that speak for none: context, which the others are weighed by."""
 
 
-class Members(nn.Module):
+class Members(nn.Module, ABC):
     """Models side by side, from inputs ``(n, n_inputs)`` to scores ``(n_members, n)``."""
 
+    @abstractmethod
     def of_coalitions(self, baseline: Tensor, steps: Tensor, coalitions: Tensor) -> Tensor:
         """Scores of inputs of which only some groups are those of the items.
 
@@ -28,7 +30,6 @@ class Members(nn.Module):
         Returns:
             ``(n_members, n_coalitions, n)``.
         """
-        raise NotImplementedError
 
 
 def new_members(
@@ -75,10 +76,10 @@ class SmallNetworks(Members):
         weights = torch.cat([self.first, self.linear], 2)
         start, change = baseline @ weights, torch.einsum("ngd,mdh->mgnh", steps, weights)
         members, _, n, width = change.shape
-        brought = (coalitions @ change.flatten(2)).reshape(members, -1, n, width)
+        brought = (coalitions @ change.flatten(2)).reshape(members, len(coalitions), n, width)
         mixed = (brought + start[:, None]).flatten(1, 2)
         scores = self._further(mixed[..., :-1], mixed[..., -1:])
-        return scores.reshape(members, -1, n)
+        return scores.reshape(members, len(coalitions), n)
 
     def _further(self, first: Tensor, linear: Tensor) -> Tensor:
         """From what the inputs give the first layer and the linear part to scores."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -65,9 +66,11 @@ class Lists:
 
             def one(
                 user: int, block: IntArray = block, candidates: Candidates = candidates
-            ) -> _List:
+            ) -> _List | None:
                 row = int(block[user])
                 placed = place(rules, fusion, candidates, user, ids[row], question, k)
+                if placed.places.size == 0:
+                    return None  # who has met all there is, or may get nothing
                 told = attribute(fusion, candidates, user, placed.places)
                 given = {**told.groups, "boost": placed.boosts, "diversity": placed.diversity}
                 weights = np.sum(list(told.splits.values()), axis=0)
@@ -79,7 +82,8 @@ class Lists:
                 )
 
             with single_threaded_blas():
-                found += side_by_side(one, range(block.size), CPU)
+                lists = side_by_side(one, range(block.size), CPU)
+            found += [each for each in lists if each is not None]
         groups = tuple(dict.fromkeys(group for each in found for group in each.parts))
         parts = [np.stack([each.parts[group] for group in groups], axis=1) for each in found]
         return cls(
@@ -102,7 +106,7 @@ class Lists:
         total = raising.sum(axis=1)
         return np.asarray(of_popularity / np.where(total > 0, total, 1.0))
 
-    @property
+    @cached_property
     def exposure(self) -> IntArray:
         """How many lists each item is in, ``(n_items,)``."""
         return np.bincount(self.items, minlength=self.n_items)

@@ -198,23 +198,20 @@ def _items(
 def _user(asked: _Asked, user: Hashable, kind: str, segments: Segments | None) -> UserReport:
     recommender = asked.recommender
     shop, settings = recommender.shop, asked.settings
-    recommended = asked.lists_of(user, asked.exclude)
-    discoveries = None
+    told = UserReport(user, asked.lists_of(user, asked.exclude), kind)
     if asked.exclude == "none" and "seen" in recommender.config.questions:
-        discoveries = asked.lists_of(user, "seen")
+        told = replace(told, discoveries=asked.lists_of(user, "seen"))
     titles = dict(zip(shop.items.values, shop.titles, strict=True))
-    removals: dict[Hashable, tuple[str, ...] | None] = {}
-    for listed in (recommended, discoveries or ()):
+    removals: dict[str, dict[Hashable, tuple[str, ...] | None]] = {}
+    for name, listed in told.lists.items():
+        own = removals.setdefault(name, {})
         for row in listed[: settings.counterfactuals]:
             removed = None if row.explanation is None else row.explanation.counterfactual()
-            if removed is not None:
-                removals[row.item_id] = tuple(titles[item] for item in removed)
-            else:
-                removals[row.item_id] = None
+            own[row.item_id] = None if removed is None else tuple(map(titles.__getitem__, removed))
     segment: Mapping[str, str] = {}
     at = shop.users.row(user)
     if segments is not None and at >= 0:
         [number] = segment_of_users(segments, np.array([at]))
         segment = names_of(segments)[number] if number >= 0 else {}
     recent = latest_items(shop, user, LATEST) if at >= 0 else ()
-    return UserReport(user, recommended, kind, segment, recent, discoveries, removals)
+    return replace(told, segment=segment, recent=recent, removals=removals)

@@ -25,8 +25,8 @@ class UserReport:
         segment: the name of the user's segment by language; empty where there is none.
         recent: the items the user met last, latest first; only names and dates are shown.
         discoveries: a second list, of items new to the user, each with its explanation.
-        removals: for some items of the lists the titles of the fewest past items without which they
-            would leave it; ``None`` where no such set is found.
+        removals: by list, for some of its items the titles of the fewest past items without which
+            they would leave it; ``None`` where no such set is found.
     """
 
     user_id: Hashable | None
@@ -35,7 +35,7 @@ class UserReport:
     segment: Mapping[str, str] = field(default_factory=dict)
     recent: Sequence[PastItem] = ()
     discoveries: Recommendations | None = None
-    removals: Mapping[Hashable, tuple[str, ...] | None] = field(default_factory=dict)
+    removals: Mapping[str, Mapping[Hashable, tuple[str, ...] | None]] = field(default_factory=dict)
 
     @property
     def lists(self) -> dict[str, Recommendations]:
@@ -59,13 +59,13 @@ class UserReport:
             "segment": dict(self.segment) or None,
             **{
                 name: [
-                    row | {"without": self._removal(row["item_id"])}
+                    row | {"without": self._removal(name, row["item_id"])}
                     for row in recommended.to_dicts(EVIDENCE)
                 ]
                 for name, recommended in self.lists.items()
             },
         }
 
-    def _removal(self, item: Hashable) -> list[str] | None:
-        titles = self.removals.get(item)
+    def _removal(self, name: str, item: Hashable) -> list[str] | None:
+        titles = self.removals.get(name, {}).get(item)
         return None if titles is None else list(titles)

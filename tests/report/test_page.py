@@ -213,11 +213,11 @@ def test_user_is_shown_with_latest_items_by_day_and_discoveries(tmp_path):
 
 def test_an_item_says_how_sure_it_is_and_without_what_it_would_leave(tmp_path):
     sure = replace(explained(), spread=0.125)
-    told = replace(page(sure), removals={"i9": ("Milk", "Bread")})
+    told = replace(page(sure), removals={"recommended": {"i9": ("Milk", "Bread")}})
     text = text_of(report(tmp_path, [told]))
     assert "Popularity is 0% of what raises it; the ranker’s members differ by ±0.125." in text
     assert "Without “Milk”, “Bread” in the history it would not be in the list." in text
-    none = replace(page(sure), removals={"i9": None})
+    none = replace(page(sure), removals={"recommended": {"i9": None}})
     assert "it stays in the list without any of them" in text_of(report(tmp_path, [none]))
     assert "若历史中没有“Milk”、“Bread”，该商品将不在列表中。" in report(
         tmp_path, [told], language="zh"

@@ -211,8 +211,9 @@ class TestUsers:
 
     def test_removals_drop_the_item_out_of_the_list(self, recommender, report):
         [user] = report.users
-        assert len(user.removals) == 3
-        for item, titles in user.removals.items():
+        [removals] = user.removals.values()
+        assert len(removals) == 3
+        for item, titles in removals.items():
             if titles is None:
                 continue
             shop = recommender.shop
@@ -307,6 +308,14 @@ class TestRequests:
         with pytest.raises(UnknownUserError, match="'nobody'"):
             recommender.report(users=["nobody"])
 
+    def test_users_for_whom_nothing_is_left_have_no_list(self, recommender):
+        met = {user for user in recommender.users if "i01" in _met(recommender, user)}
+        policy = Policy(allow=["i01"])
+        told = recommender.report(k=K, exclude="seen", policy=policy, segments=False).catalogue
+        assert 0 < len(met) < 60
+        assert told.places == 60 - len(met)
+        assert told.shown == 1
+
     def test_a_question_that_is_not_asked(self, recommender):
         with pytest.raises(RequestError, match="exclude='bought'"):
             recommender.report(exclude="bought")
@@ -320,4 +329,4 @@ class TestRequests:
         settings = ReportConfig(counterfactuals=0)
         told = recommender.report(users=["u01"], k=K, settings=settings)
         assert told.catalogue is None
-        assert told.users[0].removals == {}
+        assert told.users[0].removals == {"recommended": {}, "discoveries": {}}

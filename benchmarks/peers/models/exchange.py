@@ -23,7 +23,6 @@ class Asked:
     Args:
         users: ``(n_events,)`` user rows.
         items: ``(n_events,)`` item rows.
-        ages: ``(n_events,)`` days before the question, or events of the user that came later.
         links: ``(n_links, 2)`` items and what is known of them: brands, categories, words.
         asked: ``(n_asked,)`` the users whose lists are wanted.
         sizes: ``n_users``, ``n_items``, ``n_links`` (different things known), ``k``, ``seed``,
@@ -34,7 +33,6 @@ class Asked:
 
     users: Any
     items: Any
-    ages: Any
     links: Any
     asked: Any
     sizes: dict[str, int]
@@ -46,7 +44,7 @@ class Asked:
         """What was written for the peer."""
         arrays = {
             name: np.load(folder / f"{name}.npy", allow_pickle=False)
-            for name in ("users", "items", "ages", "links", "asked")
+            for name in ("users", "items", "links", "asked")
         }
         return cls(**arrays, **json.loads((folder / "task.json").read_text(encoding="utf-8")))
 
