@@ -107,14 +107,14 @@ def _folding_in(task: Task, dim: int) -> list[list[object]]:
     ours, theirs, attributed = [], [], []
     for row in range(2_000):
         one, same = csr_array(weights[[row]]), every[row]
-        ours.append(_seconds(partial(tower.fold_in, one)))
-        attributed.append(_seconds(partial(tower.attribute, one, asked)))
+        ours.append(seconds(partial(tower.fold_in, one)))
+        attributed.append(seconds(partial(tower.attribute, one, asked)))
         with single_threaded_blas():
-            theirs.append(_seconds(partial(model.recalculate_user, row, same)))
-    batch = _seconds(partial(tower.fold_in, csr_array(weights[:10_000])))
+            theirs.append(seconds(partial(model.recalculate_user, row, same)))
+    batch = seconds(partial(tower.fold_in, csr_array(weights[:10_000])))
     with single_threaded_blas():
         users = np.arange(10_000)
-        peer = _seconds(partial(model.recalculate_user, users, every[:10_000]))
+        peer = seconds(partial(model.recalculate_user, users, every[:10_000]))
     table: list[list[object]] = [[dim, "10,000 users, s", round(batch, 2), round(peer, 2)]]
     for percent in (50, 99):
         values = [float(np.percentile(v, percent)) * 1e3 for v in (ours, theirs)]
@@ -123,7 +123,8 @@ def _folding_in(task: Task, dim: int) -> list[list[object]]:
     return [*table, [dim, "attribution of 10 scores, p50, ms", round(median, 2), None]]
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object]) -> float:
+    """Seconds of one run."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started

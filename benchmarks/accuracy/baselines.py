@@ -86,15 +86,17 @@ def ease(
         recent: whether a history that is asked counts by its age, half in 60 days, or
             :data:`STEP_WEIGHT` a step without times.
     """
-    weights = ease_weights(_rows(histories, rows), regularization)
-    return ease_scores(weights, rows, recent=recent)
+    known = _rows(histories, rows)
+    wide = known.shape[0] < known.shape[1]
+    product = (ease_by_users if wide else ease_by_items)(known, regularization)
+    return lambda block: product(_rows(block, rows, recent=recent))
 
 
-def ease_weights(rows: csr_array, regularization: float) -> FloatArray:
-    """The item-to-item weights of EASE, ``(n_items, n_items)``, the diagonal 0.
+def ease_by_items(rows: csr_array, regularization: float) -> Callable[[csr_array], FloatArray]:
+    """Products of histories ``(n, n_items)`` with the weights of EASE, held dense.
 
-    >>> weights = ease_weights(csr_array([[1.0, 1.0], [1.0, 0.0]]), 1.0)
-    >>> bool(np.allclose(weights, [[0, 1 / 3], [1 / 2, 0]]))
+    >>> product = ease_by_items(csr_array([[1.0, 1.0], [1.0, 0.0]]), 1.0)
+    >>> bool(np.allclose(product(csr_array(np.eye(2))), [[0, 1 / 3], [1 / 2, 0]]))
     True
     """
     columns = csr_array(rows.T.astype(np.float32))
@@ -107,12 +109,30 @@ def ease_weights(rows: csr_array, regularization: float) -> FloatArray:
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram, out=gram))
     inverse /= -inverse.diagonal().clone()
     inverse.fill_diagonal_(0)
-    return np.asarray(inverse.numpy())
+    weights = inverse.numpy()
+    return lambda asked: asked @ weights
 
 
-def ease_scores(weights: FloatArray, rows: Rows, *, recent: bool) -> Scores:
-    """Answers from the weights of EASE; see :func:`ease`."""
-    return lambda block: _rows(block, rows, recent=recent) @ weights
+def ease_by_users(rows: csr_array, regularization: float) -> Callable[[csr_array], FloatArray]:
+    """The same products where users are fewer than items, without a matrix of all pairs of items.
+
+    With ``X`` the rows and ``K = (XXᵀ + λI)⁻¹``, ``P = (XᵀX + λI)⁻¹ = (I − XᵀKX) / λ`` (Woodbury),
+    and a history ``h`` times the weights is ``h − hP / diag(P)``. ``KX`` is held, dense.
+    """
+    rows = rows.astype(np.float64)  # diag(P) is a small difference where λ is small
+    gram = torch.from_numpy((rows @ rows.T).toarray())
+    gram.diagonal().add_(regularization)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram, out=gram)).numpy()
+    exact = (rows.T @ inverse).T
+    diagonal = (1 - rows.multiply(exact).sum(axis=0)).astype(np.float32)
+    solved = np.ascontiguousarray(exact, dtype=np.float32)
+
+    def product(asked: csr_array) -> FloatArray:
+        explained = (asked @ rows.T).toarray().astype(np.float32) @ solved
+        dense = asked.toarray()
+        return np.asarray(dense - (dense - explained) / diagonal, dtype=np.float32)
+
+    return product
 
 
 def implicit_als(

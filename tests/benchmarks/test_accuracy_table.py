@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from scipy.sparse import csr_array
 
 from benchmarks.accuracy import __main__ as command
 from benchmarks.accuracy import baselines, chosen, search
@@ -93,7 +94,9 @@ class TestBaselines:
         expected = inverse / -np.diag(inverse)
         np.fill_diagonal(expected, 0)
 
-        np.testing.assert_allclose(baselines.ease_weights(rows, 2.0), expected, atol=1e-6)
+        for product in (baselines.ease_by_items, baselines.ease_by_users):
+            weights = product(rows, 2.0)(csr_array(np.eye(5)))
+            np.testing.assert_allclose(weights, expected, atol=1e-6)
 
     def test_ease_on_a_recent_history_weighs_steps(self) -> None:
         plain = baselines.ease(PAIRED, regularization=1.0)

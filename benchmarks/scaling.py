@@ -1,0 +1,190 @@
+"""How time and memory grow with the shop: the whole fit and ranking, on synthetic shops.
+
+    python -m benchmarks.scaling --events 100_000 300_000 1_000_000
+
+Each shop (:func:`benchmarks.synthetic.shop`) is fitted and asked in a process of its own. Of each
+stage: seconds and the most memory the process held meanwhile; the exponent *b* of
+``seconds = a · events^b`` over the sizes, by least squares of the logarithms, and over the last two
+alone. Writes ``benchmarks/results/scaling.md`` and, of the stages' seconds, a plot. Needs Linux.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from benchmarks import plots
+from benchmarks.machine import describe
+from benchmarks.markdown import table
+from benchmarks.synthetic import shop
+from hybridrec import Recommender, RecommenderConfig
+from hybridrec.progress import show_progress, stage, watched
+
+RESULTS = Path(__file__).parent / "results" / "scaling.md"
+PLOT = Path(__file__).parents[1] / "docs" / "images" / "scaling.svg"
+FIT = "fit"
+STAGES = (
+    "knowledge graph",
+    "collaborative tower",
+    "graph tower",
+    "text tower",
+    "neighbours",
+    "fusion ranker",
+)
+"""Of the fit, none within another; what is left is :data:`REST`."""
+REST = "the rest: transitions, signals of the examples"
+RANKED = "ranking, top 10 of 2,000 users"
+AFTER = (RANKED, "saving", "loading")
+USERS = 2000
+SAMPLED_SECONDS = 0.05
+
+Cost = tuple[float, float]
+"""Seconds, and the most memory held meanwhile in GB."""
+
+
+def main() -> None:
+    """Measures each size, prints, and writes the results."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    add = parser.add_argument
+    add("--events", type=int, nargs="+", default=[100_000, 300_000, 1_000_000])
+    add("--config", type=Path, help="settings in YAML; the defaults without")
+    add("--seed", type=int, default=7)
+    add("--save-table", type=Path, default=RESULTS)
+    add("--save-plot", type=Path, default=PLOT)
+    add("--measure", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure is not None:
+        print(json.dumps(measured(arguments.measure, arguments.config, arguments.seed)))
+        return
+    sizes = sorted(arguments.events)
+    costs: list[dict[str, Cost]] = []
+    for size in sizes:
+        command = [sys.executable, "-m", "benchmarks.scaling", "--measure", str(size)]
+        command += ["--seed", str(arguments.seed)]
+        if arguments.config is not None:
+            command += ["--config", str(arguments.config)]
+        run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        costs.append({name: (s, gb) for name, (s, gb) in json.loads(run.stdout).items()})
+        text = report(sizes[: len(costs)], costs, describe(arguments.seed))
+        arguments.save_table.parent.mkdir(parents=True, exist_ok=True)
+        arguments.save_table.write_text(text, encoding="utf-8")  # kept, should a later size fail
+    print(text)
+    seconds = {name: [cost[name][0] for cost in costs] for name in costs[0]}
+    plots.growth(arguments.save_plot, sizes, seconds, "events", "seconds")
+
+
+def measured(n_events: int, config: Path | None, seed: int) -> dict[str, Cost]:
+    """Seconds and peak memory of every stage, for a shop of so many events."""
+    show_progress("lines")
+    data = shop(n_events, seed)
+    spans: dict[str, list[tuple[float, float]]] = {}
+
+    def note(name: str, depth: int, seconds: float) -> None:
+        end = time.perf_counter()
+        spans.setdefault(name, []).append((end - seconds, end))
+
+    random = np.random.default_rng(seed)
+    settings = RecommenderConfig() if config is None else RecommenderConfig.from_yaml(config)
+    with sampled_memory() as memory, watched(note), TemporaryDirectory() as folder:
+        recommender = Recommender(settings).fit(data)
+        users = recommender.users
+        asked = [users[row] for row in random.permutation(len(users))[:USERS]]
+        with stage(RANKED):
+            recommender.recommend(asked, k=10)
+        with stage("saving"):
+            recommender.save(folder)
+        with stage("loading"):
+            Recommender.load(folder)
+    costs = {name: _cost(spans[name], memory) for name in (*STAGES, *AFTER, FIT) if name in spans}
+    within = sum(costs[name][0] for name in STAGES if name in costs)
+    of_stages = sorted(span for name in STAGES for span in spans.get(name, []))
+    starts = [spans[FIT][0][0], *(end for _, end in of_stages)]
+    ends = [*(start for start, _ in of_stages), spans[FIT][0][1]]
+    costs[REST] = costs[FIT][0] - within, _cost(list(zip(starts, ends, strict=True)), memory)[1]
+    order = (*STAGES, REST, FIT, *AFTER)
+    return {name: costs[name] for name in order if name in costs}
+
+
+def _cost(spans: Sequence[tuple[float, float]], memory: Sequence[tuple[float, float]]) -> Cost:
+    """What stretches of time cost together, by the samples of memory that fall into them."""
+    inside = [gb for at, gb in memory if any(start <= at <= end for start, end in spans)]
+    return sum(end - start for start, end in spans), max(inside, default=0.0)
+
+
+@contextmanager
+def sampled_memory() -> Iterator[list[tuple[float, float]]]:
+    """Pairs of moment and GB that the process holds, twenty a second."""
+    samples: list[tuple[float, float]] = []
+    done = threading.Event()
+    page = os.sysconf("SC_PAGE_SIZE")
+
+    def look() -> None:
+        while not done.wait(SAMPLED_SECONDS):
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            samples.append((time.perf_counter(), pages * page / 1e9))
+
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
+    try:
+        yield samples
+    finally:
+        done.set()
+        watcher.join()
+
+
+def report(sizes: Sequence[int], costs: Sequence[Mapping[str, Cost]], machine: str) -> str:
+    """The tables, as Markdown.
+
+    Args:
+        sizes: events, ascending.
+        costs: by stage, for each size.
+        machine: what it was measured on.
+    """
+    names = list(costs[0])
+    events = [f"{size:,}" for size in sizes]
+    seconds, memory = [], []
+    for name in names:
+        own = [cost[name][0] for cost in costs]
+        row: list[object] = [name, *(round(value, 1) for value in own)]
+        if len(sizes) > 1:
+            row += [exponent(sizes, own), exponent(sizes[-2:], own[-2:])]
+        seconds.append(row)
+        memory.append([name, *(round(cost[name][1], 2) for cost in costs)])
+    header = ["seconds", *events]
+    if len(sizes) > 1:
+        header += ["exponent", "of the last two"]
+    parts = [
+        "# Growth",
+        "Synthetic shops: a user for every 20 events, an item for every 100; what a stage does at "
+        "several moments is added up. Goal: exponents of the fit and of ranking up to 1.1.",
+        table(header, seconds),
+        table(["most memory held, GB", *events], memory),
+        f"- {machine}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float | None:
+    """The slope of log seconds over log size; ``None`` where a stage took no time.
+
+    >>> exponent([10, 100, 1000], [1.0, 10.0, 100.0])
+    1.0
+    """
+    if min(seconds) <= 0:
+        return None
+    return round(float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0]), 2)
+
+
+if __name__ == "__main__":
+    main()
