@@ -15,6 +15,8 @@ COLOURS = ("#2a6ad8", "#d1602a", "#3b8a4e", "#8a5cc2", QUIET)
 """Of the lines in turn, told apart by those who see few colours, too."""
 DASHES = ("-", "--", ":")
 """Of the lines in turn, once the colours are used up."""
+NEAR = 0.06
+"""Of the height of a plot: points closer to the next one above are named below themselves."""
 
 
 @contextmanager
@@ -86,10 +88,13 @@ def points(
     """
     with _drawing(file, across, up) as axes:
         axes.set_xscale("log")
+        heights = sorted(y for _, y, _ in values.values())
+        near = NEAR * (heights[-1] - heights[0])
         for place, (name, (x, y, error)) in enumerate(values.items()):
             colour = INK if place else COLOURS[0]
             axes.errorbar(x, y, error, fmt="o", color=colour, markersize=8 - 3 * bool(place))
             weight = "normal" if place else "bold"
-            axes.annotate(name, (x, y), (7, 4), textcoords="offset points",
+            crowded = any(0 < above - y < near for above in heights)
+            axes.annotate(name, (x, y), (7, -10 if crowded else 4), textcoords="offset points",
                           color=colour, fontweight=weight, fontsize=9)  # fmt: skip
         axes.margins(x=0.25, y=0.12)

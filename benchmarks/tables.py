@@ -20,6 +20,9 @@ from benchmarks.accuracy.results import FUSION, Row, load
 from benchmarks.accuracy.table import notes, section
 from hybridrec.errors import RequestError
 
+NO_TIME = 0.01
+"""Seconds; fits that take less are drawn here."""
+
 
 def main() -> None:
     """Reads, prints and writes."""
@@ -65,9 +68,13 @@ def plot(rows: Sequence[Row], file: Path) -> None:
     """The first metric of a table against the seconds of the fits."""
     metric = next(iter(rows[0].metrics))
     points = {
-        row.model: (row.fit_seconds, row.metrics[metric].mean, row.metrics[metric].error)
+        row.model: (
+            max(row.fit_seconds, NO_TIME),
+            row.metrics[metric].mean,
+            row.metrics[metric].error,
+        )
         for row in sorted(rows, key=lambda row: row.model != FUSION)
-        if row.fit_seconds is not None
+        if row.fit_seconds is not None and row.part is None
     }
     plots.points(file, points, "seconds of the fit", metric)
 

@@ -218,6 +218,7 @@ def what_was_asked(
     }
     told = [words for words, holds in variants.items() if holds]
     facts: dict[str, object] = {
+        "made by": f"`{command_of(arguments, rows)}`",
         "protocol": "; ".join([protocol.rstrip("."), *told]),
         "learnt from": task.train,
         "±": "standard error over users; lead: how far the fusion is ahead, in standard errors of "
@@ -232,6 +233,20 @@ def what_was_asked(
                 settings = CHOSEN.get(each.name, {}).get(peer)
                 facts[f"{peer}, {each.name}"] = settings or "left out: no settings searched yet"
     return facts
+
+
+def command_of(arguments: argparse.Namespace, rows: Sequence[str]) -> str:
+    """The command that makes these tables again, without where files lie."""
+    flags = {
+        "--validate": arguments.validate,
+        f"--permute-ids {arguments.permute_ids}": arguments.permute_ids is not None,
+        f"--shuffle-ties {arguments.shuffle_ties}": arguments.shuffle_ties is not None,
+        "--co-purchases": arguments.co_purchases,
+        "--promotions": arguments.promotions,
+        f"--config {arguments.config}": arguments.config is not None,
+    }
+    parts = ["python -m benchmarks.accuracy --dataset", *arguments.dataset, "--rows", *rows]
+    return " ".join([*parts, *(flag for flag, holds in flags.items() if holds)])
 
 
 def own_signals(arguments: argparse.Namespace) -> list[Signal]:

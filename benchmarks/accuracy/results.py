@@ -8,11 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+
 from benchmarks.accuracy.answers import Answer
+from benchmarks.accuracy.slices import slices
 from benchmarks.accuracy.tasks import Task
-from hybridrec.arrays import DoubleArray
+from hybridrec.arrays import DoubleArray, IntArray
 from hybridrec.errors import RequestError
 from hybridrec.evaluation.metrics import Estimate
+from hybridrec.evaluation.protocols import Question
 
 FUSION = "fusion"
 
@@ -62,6 +66,7 @@ class Row:
         ranking_seconds: for all users.
         peak_gb: the most memory held meanwhile.
         facts: what the table rests on: machine, versions, commit, seed, settings, command.
+        part: of the users or items it speaks of; ``None`` for all.
     """
 
     table: str
@@ -73,6 +78,7 @@ class Row:
     ranking_seconds: float
     peak_gb: float
     facts: Mapping[str, str]
+    part: str | None = None
 
     @classmethod
     def read(cls, line: str) -> Self:
@@ -80,6 +86,11 @@ class Row:
         values = json.loads(line)
         metrics = {name: Value(**value) for name, value in values.pop("metrics").items()}
         return cls(metrics=metrics, **values)
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether the model is neither the fusion, nor one without a part, nor a part of it."""
+        return self.fit_seconds is not None and not self.model.startswith(FUSION)
 
     def written(self) -> str:
         """The row as a line of JSON."""
@@ -89,32 +100,55 @@ class Row:
 def rows_of(
     task: Task, answers: Sequence[Answer], facts: Mapping[str, object] | None = None
 ) -> list[Row]:
-    """The rows of a task's table.
+    """The rows of a task's table; behind them, by parts, those of the fusion and its best peer.
 
     Args:
         task: the question.
         answers: the models'.
         facts: what they rest on.
     """
+    told = {name: str(value) for name, value in (facts or {}).items()}
+    everyone = np.arange(task.question.users.size)
+    rows = _rows(task, answers, None, task.question, everyone, told)
+    ours = [answer for answer in answers if answer.model == FUSION]
+    peers = [row for row in rows if row.is_peer]
+    if ours and peers:
+        metric = task.protocol.metrics[0]
+        best = max(peers, key=lambda row: row.metrics[metric].mean).model
+        both = [answer for answer in answers if answer.model in (best, FUSION)]
+        for part in slices(task):
+            rows += _rows(task, both, *part, told)
+    return rows
+
+
+def _rows(
+    task: Task,
+    answers: Sequence[Answer],
+    part: str | None,
+    question: Question,
+    users: IntArray,
+    facts: Mapping[str, str],
+) -> list[Row]:
+    """A row for each answer, to a part of the question that is asked of these users of it."""
     metrics = task.protocol.metrics
     ours = next((answer for answer in answers if answer.model == FUSION), None)
-    of_ours = {} if ours is None else {m: task.question.score(ours.top, m) for m in metrics}
+    of_ours = {} if ours is None else {m: question.score(ours.top[users], m) for m in metrics}
     rows = []
     for answer in answers:
-        scores = {metric: task.question.score(answer.top, metric) for metric in metrics}
+        scores = {metric: question.score(answer.top[users], metric) for metric in metrics}
         others = {} if answer is ours else of_ours
-        values = {name: Value.of(own, others.get(name)) for name, own in scores.items()}
         rows.append(
             Row(
                 task.name,
-                int(task.question.users.size),
+                int(users.size),
                 task.protocol.percent,
                 answer.model,
-                values,
+                {name: Value.of(own, others.get(name)) for name, own in scores.items()},
                 answer.fit_seconds,
                 answer.ranking_seconds,
                 answer.peak_gb,
-                {name: str(value) for name, value in (facts or {}).items()},
+                facts,
+                part,
             )
         )
     return rows

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks import markdown
 from benchmarks.accuracy.answers import Answer
-from benchmarks.accuracy.results import Row, Value
+from benchmarks.accuracy.results import FUSION, Row, Value
 from benchmarks.accuracy.tasks import Task
 from hybridrec.evaluation.metrics import Estimate
 
@@ -14,20 +14,46 @@ COSTS = ("fit s", "ranking s", "users/s", "peak GB")
 
 
 def section(rows: Sequence[Row]) -> str:
-    """A table as Markdown, under a heading that names it and counts its users."""
-    first = rows[0]
+    """A table as Markdown, under a heading that names it and counts its users; then its parts."""
+    every = [row for row in rows if row.part is None]
+    first = every[0]
     header = ["model"]
     for metric in first.metrics:
         header += [f"{metric}, %" if first.percent else metric, "lead"]
     lines = []
-    for row in rows:
+    for row in every:
         cells: list[object] = [row.model]
         for value in row.metrics.values():
             cells += [written(value, percent=row.percent), lead(value)]
         cells += [_rounded(row.fit_seconds), _rounded(row.ranking_seconds)]
         lines.append([*cells, round(row.users / row.ranking_seconds), round(row.peak_gb, 2)])
     heading = f"### {first.table} ({first.users:,} users)"
-    return f"{heading}\n\n{markdown.table([*header, *COSTS], lines)}\n"
+    tables = [markdown.table([*header, *COSTS], lines), *_parts(rows)]
+    return f"{heading}\n\n" + "\n\n".join(tables) + "\n"
+
+
+def _parts(rows: Sequence[Row]) -> Iterator[str]:
+    """The fusion beside its best peer on parts of the users and items, as a table."""
+    parts: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        if row.part is not None:
+            parts.setdefault(row.part, {})[row.model] = row
+    if not parts:
+        return
+    both = next(iter(parts.values()))
+    [peer] = set(both) - {FUSION}
+    header = ["part", "users"]
+    for metric in both[FUSION].metrics:
+        header += [f"{metric}, {peer}", f"{metric}, {FUSION}", "lead"]
+    lines = []
+    for part, found in parts.items():
+        cells: list[object] = [part, found[FUSION].users]
+        for metric, value in found[peer].metrics.items():
+            both_values = (value, found[FUSION].metrics[metric])
+            cells += [written(own, percent=found[peer].percent) for own in both_values]
+            cells.append(lead(value))
+        lines.append(cells)
+    yield markdown.table(header, lines)
 
 
 def written(value: Value, *, percent: bool = False) -> str:

@@ -383,3 +383,28 @@ def test_rows_are_read_as_they_were_written(task: Task, tmp_path: Path) -> None:
     (tmp_path / "other.jsonl").write_text('{"table": "x"}\n', encoding="utf-8")
     with pytest.raises(RequestError, match=r"other.jsonl, line 1: no row of results"):
         load(tmp_path / "other.jsonl")
+
+
+def test_the_best_peer_and_ours_are_set_side_by_side_on_parts(task: Task) -> None:
+    question = task.question
+    found = question.relevant.toarray().argmax(axis=1)
+    right = np.full((found.size, 10), -1)
+    right[:, 0] = found
+    nothing = np.full((found.size, 10), -1)
+    answers = [
+        Answer("worse", nothing, 1.0, 2.0, 0.5),
+        Answer("best", right, 1.0, 2.0, 0.5),
+        Answer("a tower alone", right, None, 2.0, 0.5),
+        Answer("fusion", right, 1.0, 2.0, 0.5),
+    ]
+    rows = rows_of(task, answers)
+    parts = [row for row in rows if row.part is not None]
+
+    assert {row.model for row in parts} == {"best", "fusion"}
+    by_length = [row for row in parts if row.model == "best" and row.part.startswith("users with")]
+    assert sum(row.users for row in by_length) == found.size
+    head, tail = (row for row in parts if row.model == "best" and row.part.endswith("items"))
+    assert head.part.endswith("most popular items")
+    assert max(head.users, tail.users) <= found.size <= head.users + tail.users
+    assert all(row.metrics["recall@10"].mean > 0 for row in by_length)
+    assert "| part | users |" in section(rows)
