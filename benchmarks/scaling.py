@@ -70,18 +70,23 @@ def main() -> None:
     sizes = sorted(arguments.events)
     costs: list[dict[str, Cost]] = []
     for size in sizes:
-        command = [sys.executable, "-m", "benchmarks.scaling", "--measure", str(size)]
-        command += ["--seed", str(arguments.seed)]
-        if arguments.config is not None:
-            command += ["--config", str(arguments.config)]
-        run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        costs.append({name: (s, gb) for name, (s, gb) in json.loads(run.stdout).items()})
+        costs.append(apart(size, arguments.config, arguments.seed))
         text = report(sizes[: len(costs)], costs, describe(arguments.seed))
         arguments.save_table.parent.mkdir(parents=True, exist_ok=True)
         arguments.save_table.write_text(text, encoding="utf-8")  # kept, should a later size fail
     print(text)
     seconds = {name: [cost[name][0] for cost in costs] for name in costs[0]}
     plots.growth(arguments.save_plot, sizes, seconds, "events", "seconds")
+
+
+def apart(n_events: int, config: Path | None, seed: int) -> dict[str, Cost]:
+    """:func:`measured`, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.scaling", "--measure", str(n_events)]
+    command += ["--seed", str(seed)]
+    if config is not None:
+        command += ["--config", str(config)]
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return {name: (seconds, gb) for name, (seconds, gb) in json.loads(run.stdout).items()}
 
 
 def measured(n_events: int, config: Path | None, seed: int) -> dict[str, Cost]:
@@ -98,14 +103,14 @@ def measured(n_events: int, config: Path | None, seed: int) -> dict[str, Cost]:
     settings = RecommenderConfig() if config is None else RecommenderConfig.from_yaml(config)
     with sampled_memory() as memory, watched(note), TemporaryDirectory() as folder:
         recommender = Recommender(settings).fit(data)
-        users = recommender.users
+        users, saved = recommender.users, Path(folder) / "model"
         asked = [users[row] for row in random.permutation(len(users))[:USERS]]
         with stage(RANKED):
             recommender.recommend(asked, k=10)
         with stage("saving"):
-            recommender.save(folder)
+            recommender.save(saved)
         with stage("loading"):
-            Recommender.load(folder)
+            Recommender.load(saved)
     costs = {name: _cost(spans[name], memory) for name in (*STAGES, *AFTER, FIT) if name in spans}
     within = sum(costs[name][0] for name in STAGES if name in costs)
     of_stages = sorted(span for name in STAGES for span in spans.get(name, []))
@@ -183,7 +188,7 @@ def exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float | None:
     """
     if min(seconds) <= 0:
         return None
-    return round(float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0]), 2)
+    return round(float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0]), 2) + 0.0
 
 
 if __name__ == "__main__":
