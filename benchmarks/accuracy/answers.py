@@ -37,6 +37,8 @@ LIBRARIES = {
     "lenskit": "LensKit item-kNN",
     "cornac": "cornac BPR",
     "rectools": "RecTools SASRec",
+    "lightgcn": "RecBole LightGCN",
+    "cke": "RecBole CKE",
 }
 """Rows of other libraries, each run in an environment of its own, and the models' names."""
 OURS = ("towers", "fusion")

@@ -71,6 +71,20 @@ PEERS: dict[str, Peer] = {
                "session_max_len": 50, "epochs": 30, "loss": "softmax", "batch_size": 128}
               for size in (64, 128) for drop in (0.2, 0.5)),
     ),
+    "RecBole LightGCN": Peer(
+        "recbole",
+        "recbole_model.py",
+        tuple({"model": "LightGCN", "embedding_size": 64, "n_layers": layers,
+               "learning_rate": rate, "epochs": 100}
+              for layers in (2, 3) for rate in (0.001, 0.005)),
+    ),
+    "RecBole CKE": Peer(
+        "recbole",
+        "recbole_model.py",
+        tuple({"model": "CKE", "embedding_size": 64, "kg_embedding_size": 64,
+               "reg_weights": [weight, weight], "learning_rate": rate, "epochs": 100}
+              for weight in (0.01, 0.1) for rate in (0.001, 0.005)),
+    ),
 }  # fmt: skip
 """The models of other libraries that are run, by the name of their row."""
 

@@ -13,6 +13,7 @@ from exchange import Asked, answer
 from recbole.config import Config
 from recbole.data import create_dataset
 from recbole.data.utils import create_samplers, get_dataloader
+from recbole.sampler import KGSampler
 from recbole.utils import ModelType, get_model, get_trainer, init_seed
 
 
@@ -59,13 +60,11 @@ def fit(asked: Asked) -> Any:
     sampler = create_samplers(config, data, built)[0]
     loader = get_dataloader(config, "train")
     if config["MODEL_TYPE"] == ModelType.KNOWLEDGE:
-        from recbole.sampler import KGSampler
-
         of_graph = KGSampler(data, "uniform", 1.0)
         train = loader(config, built[0], sampler, of_graph, shuffle=True)
     else:
         train = loader(config, built[0], sampler, shuffle=True)
-    model = get_model(model_name)(config, train.dataset).to(config["device"])
+    model = get_model(model_name)(config, built[0]).to(config["device"])
     trainer = get_trainer(config["MODEL_TYPE"], model_name)(config, model)
     trainer.fit(train, valid_data=None, saved=False, show_progress=False)
     model.eval()
