@@ -5,13 +5,13 @@
 
 Rows: popularity, own counts, item-kNN and ALS of implicit, EASE, models of other libraries
 (``lightfm``, ``lenskit``, ``cornac``, ``rectools``, ``lightgcn``, ``cke``, see
-:mod:`benchmarks.peers`), each part of the fusion alone, the fusion; ``--ablations`` adds the fusion
-without each part and with a shuffled knowledge graph, fits that take over from the whole's what they
-share with it; that without drift is set against the whole by users whose interest moved and users
-whose did not. The recommendations are the fusion's for every user asked for; the line of JSON before
-the tables is what the referee ``score.py`` should say of them. Two tables of one set (``-all`` and
-``-new``) share a fit when asked for together. ``--validate`` moves everything one step back, to tune
-without opening the test.
+:mod:`benchmarks.peers`), each part of the fusion alone, the fusion; ``--ablations`` adds the
+fusion without each part and with a shuffled knowledge graph, fits that take over from the whole's
+what they share with it; that without drift is set against the whole by users whose interest moved
+and users whose did not. The recommendations are the fusion's for every user asked for; the line of
+JSON before the tables is what the referee ``score.py`` should say of them. Two tables of one set
+(``-all`` and ``-new``) share a fit when asked for together. ``--validate`` moves everything one
+step back, to tune without opening the test.
 """
 
 from __future__ import annotations
