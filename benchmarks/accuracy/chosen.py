@@ -114,10 +114,12 @@ CHOSEN: dict[str, dict[str, Chosen]] = {
     },
     "complete-journey-all": {
         "item-kNN": Chosen({"weighting": "bm25", "neighbours": 500, "rows": "logarithms"}, 18),
+        "EASE": Chosen({"regularization": 2.0, "rows": "logarithms"}, 14),
         "implicit ALS": Chosen(_als(256, 0.3, 10.0, rows="binary"), 8),
     },
     "complete-journey-new": {
         "item-kNN": Chosen({"weighting": "tfidf", "neighbours": 500, "rows": "logarithms"}, 18),
+        "EASE": Chosen({"regularization": 500.0, "rows": "logarithms"}, 14),
         "implicit ALS": Chosen(_als(256, 0.3, 10.0, rows="binary"), 8),
     },
     "online-retail-all": {
