@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from hybridrec.explain.explanation import Explanation
     from hybridrec.fusion.signals.declaration import Signal
     from hybridrec.report import Report
+    from hybridrec.report.config import ReportConfig
 
 
 class Recommender:
@@ -426,8 +427,14 @@ class Recommender:
         *,
         users: Sequence[Hashable] | Mapping[Any, str] = (),
         items: Sequence[Hashable] = (),
+        segments: bool | None = None,
+        catalogue: bool | None = None,
+        k: int = 10,
         exclude: Exclude | None = None,
-        **options: Any,
+        policy: Policy | str | Path | None = None,
+        at: datetime | date | None = None,
+        shop_name: str = "",
+        settings: ReportConfig | None = None,
     ) -> Report:
         """What is recommended to whom and why: users, items, segments or the whole catalogue.
 
@@ -435,8 +442,11 @@ class Recommender:
         """
         from hybridrec.report import make_report
 
-        question = self._question(exclude)
-        return make_report(self, users=users, items=items, exclude=question, **options)
+        return make_report(
+            self, users=users, items=items, segments=segments, catalogue=catalogue, k=k,
+            exclude=self._question(exclude), policy=policy, at=at, shop_name=shop_name,
+            settings=settings,
+        )  # fmt: skip
 
     def save(self, directory: str | Path) -> None:
         """Writes everything into a directory; see :mod:`hybridrec.artifacts`."""

@@ -78,7 +78,11 @@ class Report:
         return sheets(self, language)
 
     def write_csv(self, directory: str | Path, language: Language = "en") -> None:
-        """Writes a CSV file a table into a directory."""
+        """Writes a CSV file a table into a directory.
+
+        Values stand as they are: what reads them must not take a title that begins with ``=`` for
+        a formula, as spreadsheets do. The workbook of :meth:`write_excel` is made for those.
+        """
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         for name, frame in self.to_frames(language).items():
