@@ -37,6 +37,7 @@ from hybridrec.fusion.signals.popularity import RECENT_DAYS, YEAR_DAYS, populari
 from hybridrec.fusion.transitions import transitions
 from hybridrec.learning.checkpoints import Checkpoints
 from hybridrec.learning.curves import Curves
+from hybridrec.learning.memory import give_back_memory
 from hybridrec.learning.session import FitSession
 from hybridrec.progress import stage
 from hybridrec.towers.base import Tower, TrainingData
@@ -110,6 +111,7 @@ def fit(
                     learnt[question].append(found[0])
                     held_out[question].append(found[1])
                     del found  # so that the lists alone hold it
+            give_back_memory()
     with stage("fusion ranker"):
         if known is None:
             for question in config.questions:
@@ -277,6 +279,7 @@ def learn_towers(
                 tower_session.finish(tower.state())
             else:
                 tower.restore(known)
+        give_back_memory()
         if name == "collaborative":
             training = replace(training, reference_embeddings=tower.item_embeddings)
 
