@@ -109,7 +109,7 @@ def ease_by_items(rows: csr_array, regularization: float) -> Callable[[csr_array
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram, out=gram))
     inverse /= -inverse.diagonal().clone()
     inverse.fill_diagonal_(0)
-    weights = inverse.numpy()
+    weights = np.ascontiguousarray(inverse.numpy())  # else every product copies it first
     return lambda asked: asked @ weights
 
 
