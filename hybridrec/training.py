@@ -166,8 +166,8 @@ def fingerprint(data: Dataset, config: RecommenderConfig, signals: Sequence[Sign
     digest = hashlib.sha256(f"{hybridrec.__version__}\n{config.to_yaml()}\n{names}".encode())
     for table in (data.events, data.catalogue, data.triples, data.roles):
         content = io.BytesIO()
-        if table is not None:
-            table.write_ipc(content)
+        if table is not None:  # Parquet: the same bytes however the rows lie in memory
+            table.rechunk().write_parquet(content, compression="uncompressed")
         digest.update(content.getbuffer())
     return digest.hexdigest()
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from hybridrec import Dataset, Recommender
+from hybridrec import Dataset, Recommender, RecommenderConfig
 from hybridrec.errors import ArtifactError
 from hybridrec.learning.checkpoints import Checkpoints
 from hybridrec.learning.session import FitSession
+from hybridrec.training import fingerprint
 
 SETTINGS = """
 device: cpu
@@ -130,3 +131,24 @@ def test_moments_that_fall_on_one_day_are_kept_apart(dataset: Dataset, tmp_path:
     plain = Recommender.from_config(config).fit(data)
     users = plain.users
     assert kept.recommend(users, k=5).to_dicts() == plain.recommend(users, k=5).to_dicts()
+
+
+def test_the_same_data_are_known_however_they_lie_in_memory(dataset: Dataset) -> None:
+    """As they lie differently where another number of threads has read them."""
+
+    def in_pieces(table: pl.DataFrame) -> pl.DataFrame:
+        half, rest = table.height // 2, table.height - table.height // 2
+        turned = pl.concat([table[half:], table[:half]], rechunk=True)
+        rewritten = turned.with_columns((pl.col(pl.String) + "").name.keep())
+        return pl.concat([rewritten[rest:], rewritten[:rest]], rechunk=False)
+
+    pieces = replace(
+        dataset, events=in_pieces(dataset.events), catalogue=in_pieces(dataset.catalogue)
+    )
+    config = RecommenderConfig()
+
+    assert pieces.events.n_chunks() > 1
+    assert fingerprint(pieces, config) == fingerprint(dataset, config)
+    assert fingerprint(replace(dataset, events=dataset.events[1:]), config) != fingerprint(
+        dataset, config
+    )

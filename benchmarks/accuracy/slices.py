@@ -30,7 +30,8 @@ def slices(task: Task) -> Iterator[Slice]:
         rows = np.flatnonzero(third == place)
         low, high = lengths[rows].min(), lengths[rows].max()
         events = f"{low}" if low == high else f"{low} to {high}"
-        yield f"users with {events} events", *question.of_users(rows)
+        plural = "" if high == 1 else "s"
+        yield f"users with {events} event{plural}", *question.of_users(rows)
     met = np.bincount(task.train.histories().items, minlength=question.relevant.shape[1])
     order = np.argsort(-met, kind="stable")
     head = np.zeros(met.size, dtype=bool)
