@@ -144,7 +144,8 @@ def plot(rows: Sequence[Row], file: Path) -> Path | None:
     for row in sorted(rows, key=lambda row: row.model != FUSION):
         if row.part is None and (row.is_peer or row.model == FUSION):
             value = row.metrics[metric]
-            points[row.model] = max(row.fit_seconds or 0, NO_TIME), value.mean, value.error
+            name = row.model.partition(" (")[0]  # without the library's version
+            points[name] = max(row.fit_seconds or 0, NO_TIME), value.mean, value.error
     if len(points) < FEWEST_POINTS:
         return None
     plots.points(file, points, "seconds of the fit", metric)
