@@ -25,6 +25,7 @@ from hybridrec.arrays import IntArray
 from hybridrec.evaluation.metrics import Estimate
 from hybridrec.evaluation.protocols import dense_top, scorers_alone
 from hybridrec.learning.checkpoints import Checkpoints
+from hybridrec.learning.memory import give_back_memory
 
 K = 10
 T = TypeVar("T")
@@ -162,6 +163,7 @@ def fit(
     signals: Sequence[Signal] = (),
 ) -> tuple[Recommender, float]:
     """A recommender fitted on the data, and the seconds it took."""
+    give_back_memory()  # what the peers have freed is none of the fit's
     reset_peak_memory()
     recommender = Recommender(config, signals=signals)
     return timed(lambda: recommender.fit(data, checkpoints=checkpoints))
