@@ -32,6 +32,7 @@ from benchmarks.accuracy.answers import (
     WITHOUT_DRIFT,
     Ablations,
     Answer,
+    Cost,
     ablations,
     fit,
     parts_alone,
@@ -130,13 +131,13 @@ def measured(arguments: argparse.Namespace, rows: Sequence[str]) -> str:
     without_parts: Ablations = {}
     moved: BoolArray | None = None
     if any(row in (*OURS, *ABLATIONS) for row in rows):
-        recommender, seconds = fusion(arguments, found[0], config)
+        recommender, cost = fusion(arguments, found[0], config)
         towers = recommender.towers
         for task in found:
             if "towers" in rows:
                 answers[task.name] += parts_alone(task, recommender)
             if FUSION in rows:
-                answer, frame = recommended(task, recommender, FUSION, seconds)
+                answer, frame = recommended(task, recommender, FUSION, cost)
                 answers[task.name].append(answer)
                 if arguments.save_recommendations is not None:
                     frame = frame if renaming is None else renaming.original(frame)
@@ -152,9 +153,9 @@ def measured(arguments: argparse.Namespace, rows: Sequence[str]) -> str:
         if own is not None and whole is not None:
             rests_on = fingerprint(changed, lacking, own_signals(arguments))
             take_over(UNTOUCHED[row], whole, own, rests_on)
-        recommender, seconds = fit(changed, lacking, own, own_signals(arguments))
+        recommender, cost = fit(changed, lacking, own, own_signals(arguments))
         for task in found:
-            answers[task.name].append(recommended(task, recommender, model, seconds)[0])
+            answers[task.name].append(recommended(task, recommender, model, cost)[0])
         del recommender
     facts = {
         **what_was_asked(arguments, found, rows),
@@ -172,8 +173,8 @@ def measured(arguments: argparse.Namespace, rows: Sequence[str]) -> str:
 
 def fusion(
     arguments: argparse.Namespace, task: Task, config: RecommenderConfig
-) -> tuple[Recommender, float | None]:
-    """The recommender, fitted or loaded, and the seconds of its fit.
+) -> tuple[Recommender, Cost]:
+    """The recommender, fitted or loaded, and what its fit took.
 
     Raises:
         RequestError: the one to be loaded was fitted on other data.
@@ -184,7 +185,7 @@ def fusion(
     shop = recommender.shop
     if shop.as_of != task.train.as_of or recommender.items != task.train.items.values:
         raise RequestError(f"{arguments.model} was fitted on other data than {task.train}")
-    return recommender, None
+    return recommender, Cost(None)
 
 
 def by_drift(task: Task, answers: Sequence[Answer], moved: BoolArray) -> str:
@@ -226,7 +227,8 @@ def what_was_asked(
         "the paired difference; equal scores in random order",
         "fusion without a part": "a fit that takes over from the whole's what learns the same "
         "without the part; its seconds are those of the rest",
-        "ranking": "top 10 of all users in the table; peak memory with the data and all else held",
+        "ranking": "top 10 of all users in the table; peak memory of fit and ranking, with the data "
+        "and all else held",
     }
     for each in found:
         for row, peer in {**PEERS_WITH_SETTINGS, **LIBRARIES}.items():

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import polars as pl
@@ -74,6 +74,13 @@ Ablations: TypeAlias = Mapping[str, tuple[str, Callable[[], Dataset], Recommende
 """Fits without a part: by row the model's name, its data and its settings."""
 
 
+class Cost(NamedTuple):
+    """What a fit took: seconds, ``None`` where it was loaded, and the most memory held."""
+
+    seconds: float | None
+    peak_gb: float = 0.0
+
+
 @dataclass(frozen=True)
 class Answer:
     """A row of a table.
@@ -83,8 +90,8 @@ class Answer:
         top: ``(n_users, 10)`` item rows in order of rank, −1 where there are fewer.
         fit_seconds: ``None`` where it was fitted in another row.
         ranking_seconds: for all users.
-        peak_gb: the most memory the process held meanwhile, the data and what stood before it
-            included.
+        peak_gb: the most memory the process held, to fit and to rank, the data and what stood
+            before it included.
     """
 
     model: str
@@ -161,12 +168,13 @@ def fit(
     config: RecommenderConfig,
     checkpoints: Path | None = None,
     signals: Sequence[Signal] = (),
-) -> tuple[Recommender, float]:
-    """A recommender fitted on the data, and the seconds it took."""
+) -> tuple[Recommender, Cost]:
+    """A recommender fitted on the data, and what that took."""
     give_back_memory()  # what the peers have freed is none of the fit's
     reset_peak_memory()
     recommender = Recommender(config, signals=signals)
-    return timed(lambda: recommender.fit(data, checkpoints=checkpoints))
+    fitted, seconds = timed(lambda: recommender.fit(data, checkpoints=checkpoints))
+    return fitted, Cost(seconds, peak_memory_gb())
 
 
 def take_over(models: tuple[str, ...], whole: Path, kept: Path, fingerprint: str) -> None:
@@ -186,7 +194,7 @@ def take_over(models: tuple[str, ...], whole: Path, kept: Path, fingerprint: str
 
 
 def recommended(
-    task: Task, recommender: Recommender, model: str, fit_seconds: float | None
+    task: Task, recommender: Recommender, model: str, fit: Cost
 ) -> tuple[Answer, pl.DataFrame]:
     """What the recommender answers by its face, ``recommend``, and its recommendations.
 
@@ -194,7 +202,7 @@ def recommended(
         task: the question.
         recommender: fitted on what may be learnt from.
         model: the name of the row.
-        fit_seconds: what the fit took.
+        fit: what the fit took.
     """
     users = task.train.users.ids_of(task.question.users)
     exclude = task.protocol.exclude
@@ -206,7 +214,8 @@ def recommended(
     top = np.full((len(users), K), -1, dtype=np.int64)
     items = task.train.items.rows_of(frame["item_id"].to_list())
     top[row_of[place], frame["rank"].to_numpy() - 1] = items
-    return Answer(model, top, fit_seconds, seconds, peak_memory_gb()), frame
+    peak = max(fit.peak_gb, peak_memory_gb())
+    return Answer(model, top, fit.seconds, seconds, peak), frame
 
 
 def ablations(
