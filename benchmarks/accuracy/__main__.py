@@ -227,8 +227,8 @@ def what_was_asked(
         "the paired difference; equal scores in random order",
         "fusion without a part": "a fit that takes over from the whole's what learns the same "
         "without the part; its seconds are those of the rest",
-        "ranking": "top 10 of all users in the table; peak memory of fit and ranking, with the data "
-        "and all else held",
+        "ranking": "top 10 of all users in the table; peak memory of fit and ranking, with the "
+        "data and all else held",
     }
     for each in found:
         for row, peer in {**PEERS_WITH_SETTINGS, **LIBRARIES}.items():
