@@ -51,6 +51,8 @@ SAMPLED_SECONDS = 0.05
 
 Cost = tuple[float, float]
 """Seconds, and the most memory held meanwhile in GB."""
+Span = tuple[float, float]
+"""When a stretch of work began and ended."""
 
 
 def main() -> None:
@@ -93,12 +95,11 @@ def measured(n_events: int, config: Path | None, seed: int) -> dict[str, Cost]:
     """Seconds and peak memory of every stage, for a shop of so many events."""
     show_progress("lines")
     data = shop(n_events, seed)
-    spans: dict[str, list[tuple[float, float]]] = {}
+    spans: dict[str, list[Span]] = {}
 
     def note(name: str, depth: int, seconds: float) -> None:
         end = time.perf_counter()
-        before = [span for span in spans.get(name, []) if span[0] < end - seconds]
-        spans[name] = [*before, (end - seconds, end)]  # a loop inside may have the same name
+        spans[name] = outermost(spans.get(name, []), (end - seconds, end))
 
     random = np.random.default_rng(seed)
     settings = RecommenderConfig() if config is None else RecommenderConfig.from_yaml(config)
@@ -122,7 +123,16 @@ def measured(n_events: int, config: Path | None, seed: int) -> dict[str, Cost]:
     return {name: costs[name] for name in order if name in costs}
 
 
-def _cost(spans: Sequence[tuple[float, float]], memory: Sequence[tuple[float, float]]) -> Cost:
+def outermost(spans: Sequence[Span], latest: Span) -> list[Span]:
+    """Spans of one name and one that ended after them, which those inside it are part of.
+
+    >>> outermost([(0.0, 1.0), (2.5, 3.0)], (2.0, 4.0))
+    [(0.0, 1.0), (2.0, 4.0)]
+    """
+    return [*(span for span in spans if span[0] < latest[0]), latest]
+
+
+def _cost(spans: Sequence[Span], memory: Sequence[tuple[float, float]]) -> Cost:
     """What stretches of time cost together, by the samples of memory that fall into them."""
     inside = [gb for at, gb in memory if any(start <= at <= end for start, end in spans)]
     return sum(end - start for start, end in spans), max(inside, default=0.0)
