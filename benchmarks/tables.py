@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def main() -> None:
     if not arguments.results:
         mark_in(PAGE, "tables", report(found, PLOTS, PAGE))
         for page in (PAGE, README):
-            mark_in(page, "summary", summary(found.values()))
+            mark_in(page, "summary", summary(found))
         return
     text = report(found, arguments.plots, arguments.save)
     print(text)
@@ -75,14 +75,18 @@ def mark_in(page: Path, name: str, text: str) -> None:
     page.write_text(marked.sub(lambda _: f"{begin}{text}{end}", before), encoding="utf-8")
 
 
-def summary(results: Iterable[Sequence[Row]]) -> str:
-    """The fusion of each table beside its best peer, what is published and what was aimed at."""
+def summary(results: Mapping[str, Sequence[Row]]) -> str:
+    """The fusion of each table beside its best peer, what is published and what was aimed at.
+
+    Args:
+        results: rows of a run by its name. Those of a set are told of, not those of its variants,
+            whose names say more: ``complete-journey``, not ``complete-journey-promotions``.
+    """
     tables: dict[str, list[Row]] = {}
-    for rows in results:
+    for run, rows in results.items():
         for name, group in groupby(rows, key=lambda row: row.table):
-            own = [row for row in group if row.part is None]
-            if len(own) > len(tables.get(name, [])):  # the fullest of a table's variants
-                tables[name] = own
+            if run in (name, name.removesuffix("-all"), name.removesuffix("-new")):
+                tables[name] = [row for row in group if row.part is None]
     lines = []
     for name, rows in tables.items():
         metric = next(iter(rows[0].metrics))

@@ -51,7 +51,8 @@ def test_each_table_has_its_rows_its_plot_and_what_it_rests_on(
 def test_the_page_and_the_readme_get_the_committed_results(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save([row("amazon-toys", "fusion", 0.2, 60.0, None)], tmp_path / "results" / "ties.jsonl")
+    ties = [row("amazon-toys", "ALS", 0.12, 5.0, 8.0), row("amazon-toys", "fusion", 0.2, 6.0, None)]
+    save(ties, tmp_path / "results" / "amazon-toys-ties.jsonl")
     whole = [
         row("amazon-toys", "popularity", 0.1, 0.0, 9.0),
         row("amazon-toys", "ALS", 0.11, 5.0, 8.0),
@@ -60,7 +61,7 @@ def test_the_page_and_the_readme_get_the_committed_results(
         replace(row("amazon-toys", "ALS", 0.9, 5.0, 2.5), part="users with 1 event"),
         replace(row("amazon-toys", "fusion", 0.95, 60.0, None), part="users with 1 event"),
     ]
-    save(whole, tmp_path / "results" / "whole.jsonl")
+    save(whole, tmp_path / "results" / "amazon-toys.jsonl")
     page, readme = tmp_path / "page.md", tmp_path / "README.md"
     marks = "<!-- summary -->\nold\n<!-- end of summary -->"
     page.write_text(f"# Mine\n{marks}\n<!-- tables -->\n<!-- end of tables -->\n")
@@ -80,9 +81,10 @@ def test_the_page_and_the_readme_get_the_committed_results(
     assert once[1].endswith("<!-- end of summary -->\nafter\n")
     assert "old" not in once[1]
     assert "# Mine" in once[0]
-    assert "## whole" in once[0]
+    assert "## amazon-toys\n" in once[0]
+    assert "## amazon-toys-ties\n" in once[0]
     assert "| users with 1 event | 100 | 0.9000 ± 0.0100 | 0.9500 ± 0.0100 | +2.5 |" in once[0]
-    assert "](images/whole-amazon-toys.svg)" in once[0]
+    assert "](images/amazon-toys-amazon-toys.svg)" in once[0]
 
     readme.write_text("no marks")
     with pytest.raises(RequestError, match=r"README.md has no marks <!-- summary -->"):
