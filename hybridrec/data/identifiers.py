@@ -79,19 +79,19 @@ def normalise_ids(column: pl.Series) -> tuple[pl.Series, IdCodec]:
     Raises:
         DataError: if the column is empty of ids, holds floats with fractions or mixes types.
     """
-    values = column.drop_nulls()
-    if values.is_empty():
+    if column.null_count() == column.len():
         raise DataError(f"column {column.name!r} holds no id at all: every value is null")
     if column.dtype in (pl.Categorical, pl.Enum):
         column = column.cast(pl.String)
     if column.dtype.is_integer():
         # one type for all integers, so that tables meet; only what is above Int64 stays unsigned
-        fits = column.dtype != pl.UInt64 or int(values.max()) < 2**63  # type: ignore[arg-type]
+        fits = column.dtype != pl.UInt64 or int(column.max()) < 2**63  # type: ignore[arg-type]
         return column.cast(pl.Int64 if fits else pl.UInt64), IdCodec("int")
     if column.dtype == pl.String:
         return column, IdCodec("str")
     if column.dtype.is_float():
         # pandas turns integers into floats as soon as one is missing
+        values = column.drop_nulls()
         whole = values.cast(pl.Int64, strict=False)
         fractional = values.filter((whole.cast(column.dtype) != values).fill_null(True))
         if fractional.len():

@@ -60,11 +60,14 @@ def with_ids(frame: pl.DataFrame, column: str) -> tuple[pl.DataFrame, IdCodec]:
     Raises:
         DataError: as :func:`~hybridrec.data.identifiers.normalise_ids`.
     """
-    ids, codec = normalise_ids(frame[column])
+    given = frame[column]
+    ids, codec = normalise_ids(given)
     if ids.dtype == pl.String:
         ids = blank_as_null(ids)
         if ids.null_count() == ids.len():
             raise DataError(f"column {column!r} holds no id at all: every value is blank")
+    if (ids.dtype, ids.null_count()) == (given.dtype, given.null_count()):
+        return frame, codec  # as they were
     return frame.with_columns(ids.alias(column)), codec
 
 

@@ -53,6 +53,8 @@ def with_times(
     elif given.dtype == pl.String:
         given = blank_as_null(given)
     parsed = _parsed(given, table, time_zone, time_format)
+    if parsed.null_count() == given.null_count() and not _several_zones(given):
+        return frame.with_columns(parsed.alias(column))
     unread = parsed.is_null() & given.is_not_null()
     if 2 * unread.sum() > given.len() - given.null_count():
         hint = "; are these milliseconds?" if given.dtype.is_numeric() else ""
@@ -61,15 +63,15 @@ def with_times(
             f"first is {given.filter(unread)[0]!r} in row {unread.arg_max()}{hint}; {ACCEPTED}, "
             "or text in a form that time_format= names"
         )
-    frame = frame.with_columns(parsed.alias(column))
-    if unread.any() or _several_zones(given):
-        return frame.with_columns(given.cast(pl.String).alias(as_given(column)))
-    return frame
+    return frame.with_columns(parsed.alias(column), given.cast(pl.String).alias(as_given(column)))
 
 
 def blank_as_null(text: pl.Series) -> pl.Series:
     """The strings, those without a visible character null."""
-    return pl.select(pl.when(text.str.contains(r"\S")).then(text)).to_series().alias(text.name)
+    visible = text.str.contains(r"\S")
+    if visible.all():
+        return text
+    return pl.select(pl.when(visible).then(text)).to_series().alias(text.name)
 
 
 def _parsed(given: pl.Series, table: str, time_zone: str, time_format: str | None) -> pl.Series:

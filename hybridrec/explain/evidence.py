@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
-from typing import Any, Literal, Self, overload
+from functools import cache, cached_property
+from typing import Any, Literal, overload
 
 import numpy as np
 import polars as pl
@@ -62,38 +62,31 @@ class PastItem:
         }
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class WeighedItems(Sequence[PastItem]):
-    """Past items, each with its weight, made when they are looked at: histories may be long.
+    """Past items, greatest weight first, without those that weigh nothing.
 
-    Equal to any sequence of the same items, and printed as they are.
+    Sorted and made when they are looked at: histories may be long. Equal to any sequence of the
+    same items, and printed as they are.
 
     Args:
-        past: all of the user's, weighing nothing.
-        rows: ``(n,)`` which of them, in order.
-        weights: ``(n,)``.
-        together: gives how many other users met each of all and the item explained.
+        past: gives each of the user's past items by its place, weighing nothing.
+        weights: ``(n_past,)``.
+        together: gives how many other users met each of them and the item explained.
     """
 
-    past: Sequence[PastItem]
-    rows: IntArray
+    past: Callable[[int], PastItem]
     weights: DoubleArray
     together: Callable[[], Sequence[int | None]]
 
-    @classmethod
-    def of(
-        cls,
-        past: Sequence[PastItem],
-        weights: DoubleArray,
-        together: Callable[[], Sequence[int | None]],
-    ) -> Self:
-        """Those that weigh anything, ``(n_past,)`` weights, greatest first."""
-        order = np.argsort(-np.abs(weights), kind="stable")
-        order = order[weights[order] != 0]
-        return cls(past, order, weights[order], together)
+    @cached_property
+    def _places(self) -> IntArray:
+        """Those that weigh anything, in order."""
+        order = np.argsort(-np.abs(self.weights), kind="stable")
+        return np.asarray(order[self.weights[order] != 0])
 
     def __len__(self) -> int:
-        return self.rows.size
+        return self._places.size
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
@@ -111,9 +104,9 @@ class WeighedItems(Sequence[PastItem]):
     def __getitem__(self, index: int | slice) -> PastItem | list[PastItem]:
         if isinstance(index, slice):
             return [self[place] for place in range(len(self))[index]]
-        row = int(self.rows[index])
-        together = self.together()[row]
-        return replace(self.past[row], weight=float(self.weights[index]), together=together)
+        place = int(self._places[index])
+        together = self.together()[place]
+        return replace(self.past(place), weight=float(self.weights[place]), together=together)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +177,8 @@ def best_paths(
     graph = shop.graph
     if graph is None:
         return [None] * items.size
-    share_of = cache(graph.item_share)  # paths run through the same few things
+    # paths run through the same few things
+    share_of, name_of = cache(graph.item_share), cache(graph.entities["name"].__getitem__)
     speaking = np.argsort(-weights, axis=1, kind="stable")
     starts, targets = graph.item_entities[past_items], graph.item_entities[items]
     found: list[list[Path]] = [[] for _ in items]
@@ -204,7 +198,9 @@ def best_paths(
     for place, paths in zip(left, more, strict=True):
         found[place] += paths
     return [
-        _most_telling(graph, paths, dict(zip(starts.tolist(), weighed, strict=True)), share_of)
+        _most_telling(
+            graph, paths, dict(zip(starts.tolist(), weighed, strict=True)), share_of, name_of
+        )
         for paths, weighed in zip(found, weights.tolist(), strict=True)
     ]
 
@@ -219,12 +215,12 @@ def _most_telling(
     found: list[Path],
     weight_of: Mapping[int, float],
     share_of: Callable[[int], float],
+    name_of: Callable[[int], str],
 ) -> GraphPath | None:
     """Of some paths to an item the shortest through the rarest thing shared."""
-    names, types = graph.entities["name"], graph.entities["type"]
     telling = [path for path in found if _tells(path, share_of)]
     # a namesake has everything in common, which tells a reader nothing
-    telling = [p for p in telling if names[p.nodes[0]] != names[p.nodes[-1]]] or telling
+    telling = [p for p in telling if name_of(p.nodes[0]) != name_of(p.nodes[-1])] or telling
     telling = telling or found
     if not telling:
         return None
@@ -239,9 +235,9 @@ def _most_telling(
     via = path.via
     return GraphPath(
         graph.describe_path(path),
-        names[path.nodes[0]],
-        None if via is None else types[via].replace("_", " "),
-        None if via is None else names[via],
+        name_of(path.nodes[0]),
+        None if via is None else graph.entities["type"][via].replace("_", " "),
+        None if via is None else name_of(via),
         None if via is None else share_of(via),
         path.score,
         _edges(path, graph.entities["key"]),

@@ -286,7 +286,7 @@ def explain_candidates(
     items = candidates.pairs.items[candidates.pairs.of(user)][places]
     history = candidates.histories.of([user])
     past = _past_items(shop, history, parts.past_items)
-    weights = sum(parts.splits.values(), np.zeros((items.size, len(past))))
+    weights = sum(parts.splits.values(), np.zeros((items.size, parts.past_items.size)))
     paths = best_paths(shop, parts.past_items, weights, items)
     explanations = []
     for place, (row, score, path) in enumerate(zip(items, scores, paths, strict=True)):
@@ -383,35 +383,38 @@ def latest_items(shop: Shop, user_id: Hashable, n: int) -> list[PastItem]:
     rows = np.unique(history.items)
     past = _past_items(shop, history, rows)
     lately = dict.fromkeys(history.items[::-1].tolist())
-    return [past[int(np.searchsorted(rows, row))] for row in list(lately)[:n]]
+    return [past(int(np.searchsorted(rows, row))) for row in list(lately)[:n]]
 
 
 def _contributions(
     parts: Attribution,
     place: int,
-    past: list[PastItem],
+    past: Callable[[int], PastItem],
     together: Callable[[], Sequence[int | None]],
 ) -> tuple[Contribution, ...]:
     contributions = []
     for group, values in parts.groups.items():
         split = parts.splits.get(group)
-        weights = np.zeros(len(past)) if split is None else split[place]
-        evidence = WeighedItems.of(past, weights, together)
+        weights = np.zeros(parts.past_items.size) if split is None else split[place]
+        evidence = WeighedItems(past, weights, together)
         contributions.append(Contribution(group, float(values[place]), evidence))
     return tuple(sorted(contributions, key=lambda part: -abs(part.value)))
 
 
-def _past_items(shop: Shop, history: Histories, rows: IntArray) -> list[PastItem]:
-    """The user's past items, weighing nothing yet."""
+def _past_items(shop: Shop, history: Histories, rows: IntArray) -> Callable[[int], PastItem]:
+    """Gives the user's past items by their places in the rows, weighing nothing yet."""
     at = np.searchsorted(rows, history.items)
     events = np.bincount(at, minlength=rows.size)
     ages = np.full(rows.size, np.inf)
     np.minimum.at(ages, at, history.ages)
-    ids = shop.items.ids_of(rows)
-    return [
-        PastItem(item_id, shop.titles[row], int(count), _date(shop.as_of, age), 0.0)
-        for item_id, row, count, age in zip(ids, rows, events, ages, strict=True)
-    ]
+
+    @cache
+    def past(place: int) -> PastItem:
+        row, last = int(rows[place]), _date(shop.as_of, ages[place])
+        [item_id] = shop.items.ids_of([row])
+        return PastItem(item_id, shop.titles[row], int(events[place]), last, 0.0)
+
+    return past
 
 
 def _date(as_of: datetime | None, age: float) -> datetime | None:

@@ -31,7 +31,7 @@ from hybridrec.fusion.search import SearchAxes
 from hybridrec.fusion.signals.declaration import Asked, Scope, Signal
 from hybridrec.fusion.signals.popularity import popularity
 from hybridrec.fusion.signals.registry import compute_signals, declared_signals
-from hybridrec.parallel import side_by_side
+from hybridrec.parallel import on_one_thread, side_by_side
 from hybridrec.progress import counter
 from hybridrec.towers.base import Tower
 from kg import KnowledgeGraph
@@ -362,7 +362,9 @@ class Fusion:
                 _ = found.scores  # each on its own thread, not later one by one
             return found
 
-        with single_threaded_blas():  # it would start threads beside these
+        # for a request of few users, threads cost more than they bring
+        few = sum(histories.n_users for histories in blocks) <= FEWEST_USERS
+        with on_one_thread() if few else single_threaded_blas():
             return side_by_side(work, list(zip(blocks, include, strict=True)), CPU)
 
 

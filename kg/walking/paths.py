@@ -9,8 +9,9 @@ so that short paths over rare entities win: a brand with ten items says more tha
 thousand. ``length`` counts edges, ``degree`` the triples that touch the entity.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,7 @@ def best_paths_of_pairs(
     distinct, history_of = _distinct_histories(graph, histories, ends)
     found: list[list[Path]] = [[] for _ in ends]
     order = np.argsort(history_of, kind="stable")
+    code = cache(graph.adjacency.code)  # paths run along the same few edges
     for start in range(0, len(order), _PAIRS_AT_ONCE):
         block = order[start : start + _PAIRS_AT_ONCE]
         numbers, places = np.unique(history_of[block], return_inverse=True)
@@ -103,7 +105,7 @@ def best_paths_of_pairs(
             k=k,
         )
         for pair, paths in zip(block, ranked, strict=True):
-            found[pair] = [_path(graph, nodes, -negative) for negative, _, nodes in paths]
+            found[pair] = [_path(graph, code, nodes, -negative) for negative, _, nodes in paths]
     return found
 
 
@@ -140,11 +142,18 @@ def _refuse_unknown(graph: "KnowledgeGraph", asked: Int64Array) -> None:
         )
 
 
-def _path(graph: "KnowledgeGraph", nodes: tuple[int, ...], score: float) -> Path:
-    codes = [graph.adjacency.code(here, there) for here, there in pairwise(nodes)]
-    names = tuple(graph.relations[code // 2].name for code in codes)
-    directions = tuple(_BACKWARD if code % 2 else _FORWARD for code in codes)
-    via = min(nodes[1:-1], key=lambda node: (graph.degree[node], node), default=None)
+def _path(
+    graph: "KnowledgeGraph",
+    code_of: Callable[[int, int], int],
+    nodes: tuple[int, ...],
+    score: float,
+) -> Path:
+    codes = [code_of(here, there) for here, there in pairwise(nodes)]
+    names = tuple([graph.relations[code // 2].name for code in codes])
+    directions = tuple([_BACKWARD if code % 2 else _FORWARD for code in codes])
+    via, *more = nodes[1:-1] or (None,)
+    if more:
+        via = min(nodes[1:-1], key=lambda node: (graph.degree[node], node))
     return Path(nodes, names, directions, score, via)
 
 

@@ -13,7 +13,7 @@ TOGETHER = [7, 8, None]
 
 
 def weighed(*weights: float) -> WeighedItems:
-    return WeighedItems.of(list(PAST), np.array(weights), lambda: TOGETHER)
+    return WeighedItems(PAST.__getitem__, np.array(weights), lambda: TOGETHER)
 
 
 def test_those_that_weigh_anything_come_greatest_first() -> None:

@@ -37,10 +37,11 @@ def _compute(asked: Asked, wanted: Collection[str]) -> Values:
     if categories is None:
         of_user |= {"concentration": np.zeros(lengths.size), "drift": np.zeros(lengths.size)}
     else:
-        shares = {name: entity_shares(each, categories) for name, each in asked.weights.items()}
-        of_user["concentration"] = concentration(shares["long"])
-        if "short" in shares:
-            of_user["drift"] = divergence(shares["long"], shares["short"])
+        lasting = entity_shares(asked.weights["long"], categories)
+        of_user["concentration"] = concentration(lasting)
+        if "short" in asked.weights:
+            present = entity_shares(asked.weights["short"], categories)
+            of_user["drift"] = divergence(lasting, present)
     if histories.timed:
         of_user["idle_days"] = np.log1p(asked.last_ages)
     return {name: values.astype(np.float32)[asked.users] for name, values in of_user.items()}

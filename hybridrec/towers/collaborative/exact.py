@@ -89,7 +89,10 @@ class ExactRows:
 
 
 def row_batches(confidences: csr_array, dim: int, limit: int) -> Iterator[np.ndarray]:
-    """Numbers of the rows that met anything, in batches of similar length."""
+    """Numbers of the rows that met anything, in batches of similar length.
+
+    Rows longer than ``dim`` and others, which are solved in other ways, share no batch.
+    """
     lengths = np.diff(confidences.indptr)
     order = np.argsort(lengths, kind="stable")
     order = order[np.count_nonzero(lengths == 0) :]
@@ -98,6 +101,7 @@ def row_batches(confidences: csr_array, dim: int, limit: int) -> Iterator[np.nda
         # the longest row of a batch, its last, decides the padding
         widths = lengths[order[start : start + MOST_ROWS]].astype(np.int64)
         fits = widths * dim * np.arange(1, widths.size + 1) <= limit
+        fits &= (widths > dim) == (widths[0] > dim)
         size = max(1, int(np.count_nonzero(fits)))
         yield order[start : start + size]
         start += size
