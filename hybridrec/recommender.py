@@ -181,7 +181,7 @@ class Recommender:
                 placed = place(rules, fusion, candidates, user, user_id, question, k)
                 reasons = None
                 if explain:
-                    from hybridrec.explain.explanation import explain_placed
+                    from hybridrec.explain.explaining import explain_placed
 
                     reasons = explain_placed(
                         fusion, shop, candidates, user, placed, user_id, question, k
@@ -259,7 +259,7 @@ class Recommender:
         k: int,
     ) -> list[Explanation]:
         """Explanations of some items of each user, user by user."""
-        from hybridrec.explain.explanation import explain_each
+        from hybridrec.explain.explaining import explain_each
 
         question, (ids, histories, newcomers) = self._question(exclude), asked
         rows = [[self._item_row(item) for item in each] for each in items]

@@ -14,7 +14,7 @@ from hybridrec.arrays import IntArray
 from hybridrec.config import Exclude
 from hybridrec.drift.segments import Segments
 from hybridrec.errors import RequestError, UnknownItemError, examples
-from hybridrec.explain.explanation import latest_items
+from hybridrec.explain.explaining import latest_items
 from hybridrec.fusion.policy import Policy, Rules, rules_of
 from hybridrec.progress import counter, stage
 from hybridrec.recommendations import Recommendations
