@@ -12,7 +12,7 @@ demo: $(VENV)/demo.installed
 # Ours and its peers on The Complete Journey: a table and a plot in build/.
 bench-quick: $(VENV)/benchmarks.installed
 	$(BIN)/python -m benchmarks.accuracy --dataset complete-journey-all complete-journey-new \
-		--rows popularity counts item-knn als fusion --config configs/quick.yaml \
+		--rows popularity counts item-knn ease als fusion --config configs/quick.yaml \
 		--save-results build/bench-quick.jsonl
 	$(BIN)/python -m benchmarks.tables build/bench-quick.jsonl \
 		--save build/bench-quick.md --plots build
