@@ -29,6 +29,21 @@ def test_those_that_weigh_anything_come_greatest_first() -> None:
     assert evidence[-1] == expected[1]
 
 
+def test_no_past_item_is_made_before_it_is_looked_at() -> None:
+    made = list[int]()
+
+    def past(place: int) -> PastItem:
+        made.append(place)
+        return PAST[place]
+
+    evidence = WeighedItems(past, np.array([0.5, 0.0, -2.0]), lambda: TOGETHER)
+
+    assert len(evidence) == 2
+    assert made == []
+    assert evidence[0].item_id == "c"
+    assert made == [2]
+
+
 def test_are_equal_and_printed_as_the_items_they_are() -> None:
     evidence = weighed(0.5, 0.0, -2.0)
     again = weighed(0.5, 0.0, -2.0)

@@ -136,6 +136,16 @@ def test_rows_are_solved_alike_in_batches_of_any_size(
     torch.testing.assert_close(ExactRows(items, 0.2).solve(confidences, penalties), whole)
 
 
+def test_no_batch_mixes_rows_that_are_solved_in_different_ways(confidences: csr_array) -> None:
+    longer = np.diff(confidences.indptr) > DIM
+
+    batches = list(row_batches(confidences, DIM, 10**6))
+
+    assert longer.any()
+    assert [longer[batch].all() for batch in batches] == [False, True]
+    assert [longer[batch].any() for batch in batches] == [False, True]
+
+
 def test_no_nearby_rows_have_a_smaller_loss(confidences: csr_array) -> None:
     random = np.random.default_rng(2)
     items = start(confidences)
