@@ -16,14 +16,14 @@ import polars as pl
 from scipy.sparse import csr_array
 
 import hybridrec
-from hybridrec.config import Exclude, RecommenderConfig
+from hybridrec.config import RecommenderConfig
 from hybridrec.data import Dataset, Histories
 from hybridrec.data.columns import Columns
 from hybridrec.data.roles import attributes, text_columns
 from hybridrec.data.texts import text_parts
 from hybridrec.evaluation.validation import HeldOut
 from hybridrec.fusion.affinity import Affinity
-from hybridrec.fusion.examples import Examples
+from hybridrec.fusion.example_store import ExampleStore
 from hybridrec.fusion.item_to_item import ItemToItem
 from hybridrec.fusion.meetings import Meetings
 from hybridrec.fusion.moment import Moment
@@ -84,42 +84,42 @@ def fit(
     scope = scope_of(data, config, graph, steps[0][0])
     ranker_session = session("fusion ranker")
     known = ranker_session.result()
-    learnt: dict[Exclude, list[Examples]] = {question: [] for question in config.questions}
-    held_out: dict[Exclude, list[Examples]] = {question: [] for question in config.questions}
     spared = np.random.default_rng(config.seed).random(len(data.users)) < config.ranker.held_out
     towers: dict[str, Tower] = {}
-    for back, (before, after) in zip(range(len(steps), 0, -1), steps, strict=True):
-        towers = new_towers(config, graph, text=has_text(data), earlier=towers)
-        fusion = Fusion(towers, config, scope, signals)
-        graph_before = graph if before.triples is data.triples else build_graph(before)
-        moment = _moment(before, config, back)
-        with stage(f"towers, {moment}"):
-            training = training_data(before, graph_before, config, after)
-            learn_towers(fusion.towers, training, session, moment)
-            matrices = _matrices(training, config, session, moment)
-        if known is None:
+    with ExampleStore.beside(checkpoints) as examples:
+        for back, (before, after) in zip(range(len(steps), 0, -1), steps, strict=True):
+            towers = new_towers(config, graph, text=has_text(data), earlier=towers)
+            fusion = Fusion(towers, config, scope, signals)
+            graph_before = graph if before.triples is data.triples else build_graph(before)
+            moment = _moment(before, config, back)
+            with stage(f"towers, {moment}"):
+                training = training_data(before, graph_before, config, after)
+                learn_towers(fusion.towers, training, session, moment)
+                matrices = _matrices(training, config, session, moment)
+            if known is not None:
+                continue
             asked = asks(data, before, after, config)
-            for past, next_ in asked:
+            for number, (past, next_) in enumerate(asked):
                 histories = _histories(past, config)
                 _observe(fusion, past, replace(training, histories=histories), matrices)
                 spared_here = spared[data.users.join(past.users.stored)]
-                users = math.ceil(config.ranker.users / len(asked))
+                users, targets = math.ceil(config.ranker.users / len(asked)), _targets(past, next_)
                 for question in config.questions:
-                    found = fusion.examples(
-                        histories, _targets(past, next_), question, spared_here, users
+                    find = partial(
+                        fusion.examples, histories, targets, question, spared_here, users
                     )
-                    learnt[question].append(found[0])
-                    held_out[question].append(found[1])
-                    del found  # so that the lists alone hold it
+                    examples.add(question, f"moment {back}, ask {number}", find)
             give_back_memory()
-    with stage("fusion ranker"):
-        if known is None:
-            for question in config.questions:
-                parts = learnt[question], held_out[question]
-                fusion.fit(question, *map(Examples.joined, parts))
-            ranker_session.finish(fusion.ranker_state())
-        else:
-            fusion.restore_rankers(known)
+        with stage("fusion ranker"):
+            if known is None:
+                for question in config.questions:
+                    held_out = examples.held_out(question)
+                    fusion.fit(question, examples.learnt_from(question), held_out)
+                    fusion.calibrate(question, held_out)
+                ranker_session.finish(fusion.ranker_state())
+            else:
+                fusion.restore_rankers(known)
+            examples.clear()
     with stage("towers, on everything"):
         training = training_data(data, graph, config)
         learn_towers(fusion.towers, training, session, "on everything")

@@ -78,7 +78,7 @@ class Calibration:
         """
         if not 0 < chosen.sum() < chosen.size:
             return None
-        rows = np.column_stack([log_lifts(pairs, scores), context]).astype(np.float64)
+        rows = np.column_stack([log_lifts(pairs, scores), context]).astype(np.float64, copy=False)
         prior = np.eye(1, rows.shape[1])[0]
         weights, intercept = _most_likely(rows, chosen, prior, LINE_RIDGE, rising=1)
         line = rows @ weights + intercept

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from hybridrec.arrays import BoolArray, FloatArray, HalfArray, IntArray
+from hybridrec.arrays import BoolArray, FloatArray, HalfArray, IntArray, NamedArrays
 from hybridrec.fusion.pairs import Pairs, concatenate
 
 GREATEST: Final = 60_000.0
@@ -62,6 +64,22 @@ class Examples:
             inputs[end - len(part.pairs) : end] = part.inputs
             end -= len(part.pairs)
         return cls(pairs, inputs, chosen, stands_for)
+
+    def arrays(self) -> NamedArrays:
+        """Everything as named arrays."""
+        return {
+            "indptr": self.pairs.indptr,
+            "items": self.pairs.items,
+            "inputs": self.inputs,
+            "chosen": self.chosen,
+            "stands_for": self.stands_for,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """What :meth:`arrays` gave."""
+        pairs = Pairs(arrays["indptr"], arrays["items"])
+        return cls(pairs, arrays["inputs"], arrays["chosen"], arrays["stands_for"])
 
     def of_users(self, users: BoolArray) -> Examples:
         """Those of some users, ``(n_users,)``, alone."""

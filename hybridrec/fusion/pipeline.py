@@ -206,13 +206,13 @@ class Fusion:
         return Examples.joined(learnt), Examples.joined(held_out)
 
     def fit(self, question: Exclude, examples: Examples, held_out: Examples) -> None:
-        """Trains the ranker of a question, and calibrates its scores.
+        """Trains the ranker of a question.
 
         Args:
             question: what is asked.
             examples: what to learn from; see :meth:`examples`.
-            held_out: other users, to tell when to stop and how sure scores are. Where fewer than
-                50 of them chose anything they are learnt from, and scores stay uncalibrated.
+            held_out: other users, to tell when to stop. Where fewer than 50 of them chose anything
+                they are learnt from.
 
         Raises:
             DataError: nobody chose any candidate.
@@ -221,7 +221,17 @@ class Fusion:
         if telling.pairs.n_users < FEWEST_HELD_OUT:
             ranker.fit(Examples.joined([examples, telling]))
         else:
-            ranker.fit(examples, telling).calibrate(held_out)
+            ranker.fit(examples, telling)
+
+    def calibrate(self, question: Exclude, held_out: Examples) -> None:
+        """Learns how sure the scores of a ranker are.
+
+        Args:
+            question: what it is asked.
+            held_out: as it was in :meth:`fit`; scores stay uncalibrated where it was learnt from.
+        """
+        if np.count_nonzero(held_out.chosen_of_user) >= FEWEST_HELD_OUT:
+            self.rankers[question].calibrate(held_out)
 
     def ranker_state(self) -> NamedArrays:
         """The weights of all rankers, as named arrays."""

@@ -94,6 +94,15 @@ class Checkpoints:
             ) from error
         return arrays, metadata
 
+    def has(self, name: str) -> bool:
+        """Whether a state was saved under a name."""
+        return self._file(name).is_file()
+
+    def remove(self, beginning: str) -> None:
+        """Removes every state whose name begins so."""
+        for file in self.directory.glob(f"{self._file(beginning).stem}*.safetensors"):
+            file.unlink()
+
     def clear(self) -> None:
         """Removes the directory."""
         shutil.rmtree(self.directory, ignore_errors=True)

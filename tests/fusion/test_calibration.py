@@ -183,7 +183,9 @@ class TestRanker:
             fusion.rankers[question] = Ranker(cls.SIGNALS, cls.CONFIG, 1)
         ranker = fusion.rankers["none"]
         examples = cls.made(ranker, 0, 400).learnable()
-        fusion.fit("none", examples, cls.made(ranker, 1, held_out))
+        others = cls.made(ranker, 1, held_out)
+        fusion.fit("none", examples, others)
+        fusion.calibrate("none", others)
         return fusion
 
     def test_forecasts_come_true_for_other_users(self, fusion: Fusion) -> None:
