@@ -96,12 +96,14 @@ class Recommender:
             data: the shop's tables.
             checkpoints: a directory to keep the fit in as it goes. A fit that was killed, called
                 again with the same data, settings and directory, goes on where it was. The
-                directory may be deleted once the recommender is saved.
+                directory may be deleted once the recommender is saved. What the ranker learns
+                from waits there while the towers learn, hundreds of megabytes for a hundred
+                thousand events; without a directory, in the system's temporary folder.
             tensorboard: a folder to send the training curves to as well.
 
         Raises:
             DataError: too few events to learn from.
-            ArtifactError: ``checkpoints`` holds something else, or another fit.
+            ArtifactError: ``checkpoints`` holds something else, or another fit, or has no room.
             NotEnoughMemoryError: a tower would need more than there is; says what lowers it.
             ConfigError: ``tensorboard`` is given and not installed.
         """

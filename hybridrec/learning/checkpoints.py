@@ -66,11 +66,22 @@ class Checkpoints:
     def save(
         self, name: str, arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str]
     ) -> None:
-        """Writes one model's state in place of its earlier one."""
+        """Writes one model's state in place of its earlier one.
+
+        Raises:
+            ArtifactError: there is no room for it, or the directory cannot be written to.
+        """
         from safetensors.numpy import save
 
         ordered = {key: np.asarray(value, order="C") for key, value in arrays.items()}
-        _write(self._file(name), save(ordered, dict(metadata)))
+        file, content = self._file(name), save(ordered, dict(metadata))
+        try:
+            _write(file, content)
+        except OSError as error:
+            raise ArtifactError(
+                f"{file}, {len(content) / 1e9:.1f} GB, cannot be written: {error.strerror}; give "
+                "checkpoints= a directory with room for it"
+            ) from error
 
     def load(self, name: str) -> tuple[NamedArrays, dict[str, str]] | None:
         """The state and metadata last saved under a name; ``None`` if there is none.
@@ -118,8 +129,12 @@ def _settled(directory: Path) -> list[Path]:
 
 def _write(file: Path, content: bytes) -> None:
     aside = file.with_name(f"{file.name}.partial")
-    with aside.open("wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
-    aside.replace(file)
+    try:
+        with aside.open("wb") as opened:
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        aside.replace(file)
+    except OSError:
+        aside.unlink(missing_ok=True)  # it may take the last of the room
+        raise

@@ -1,5 +1,7 @@
 """The loop: early stopping, and going on after a kill as if nothing had been."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -158,6 +160,24 @@ class TestCheckpoints:
         (tmp_path / "fit.json.partial").write_bytes(b"{")
 
         assert Checkpoints.open(tmp_path, "a").load("m") is None
+
+    def test_without_room_the_earlier_state_is_kept(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checkpoints = Checkpoints.open(tmp_path, "a")
+        checkpoints.save("m", {"x": np.ones(2)}, {})
+
+        def full(file: int) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(ArtifactError, match="cannot be written: No space left"):
+            checkpoints.save("m", {"x": np.zeros(2)}, {})
+
+        found = checkpoints.load("m")
+        assert found is not None
+        np.testing.assert_array_equal(found[0]["x"], 1.0)
+        assert not list(tmp_path.glob("*.partial"))
 
     def test_that_are_damaged_are_named(self, tmp_path: Path) -> None:
         checkpoints = Checkpoints.open(tmp_path, "a")
