@@ -11,6 +11,7 @@ from typing import Final, Self
 from hybridrec.config import Exclude
 from hybridrec.fusion.examples import Examples
 from hybridrec.learning.checkpoints import Checkpoints
+from hybridrec.learning.memory import give_back_memory
 
 EXAMPLES: Final = "examples"
 KINDS: Final = ("learnt from", "held out")
@@ -71,7 +72,10 @@ class ExampleStore:
             known = self._checkpoints.load(_name(kind, question, moment))
             assert known is not None
             parts.append(Examples.from_arrays(known[0]))
-        return Examples.joined(parts)
+            del known  # so that the list alone holds it
+        joined = Examples.joined(parts)
+        give_back_memory()
+        return joined
 
 
 def _name(kind: str, question: Exclude, moment: str) -> str:

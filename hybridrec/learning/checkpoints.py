@@ -6,7 +6,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -60,7 +61,8 @@ class Checkpoints:
                 )
         else:
             content = json.dumps({"format": FORMAT, "fingerprint": fingerprint})
-            _write(header, content.encode())
+            with _written_aside(header) as aside:
+                aside.write_text(content, encoding="utf-8")
         return cls(directory, fingerprint)
 
     def save(
@@ -71,16 +73,19 @@ class Checkpoints:
         Raises:
             ArtifactError: there is no room for it, or the directory cannot be written to.
         """
-        from safetensors.numpy import save
+        from safetensors import SafetensorError
+        from safetensors.numpy import save_file
 
         ordered = {key: np.asarray(value, order="C") for key, value in arrays.items()}
-        file, content = self._file(name), save(ordered, dict(metadata))
+        file = self._file(name)
         try:
-            _write(file, content)
-        except OSError as error:
+            with _written_aside(file) as aside:
+                save_file(ordered, aside, dict(metadata))
+        except (SafetensorError, OSError) as error:
+            size = sum(value.nbytes for value in ordered.values()) / 1e9
             raise ArtifactError(
-                f"{file}, {len(content) / 1e9:.1f} GB, cannot be written: {error.strerror}; give "
-                "checkpoints= a directory with room for it"
+                f"{file}, {size:.1f} GB, cannot be written ({error}); give checkpoints= a "
+                "directory with room for it"
             ) from error
 
     def load(self, name: str) -> tuple[NamedArrays, dict[str, str]] | None:
@@ -127,14 +132,15 @@ def _settled(directory: Path) -> list[Path]:
     return [path for path in directory.iterdir() if path.suffix != ".partial"]
 
 
-def _write(file: Path, content: bytes) -> None:
+@contextmanager
+def _written_aside(file: Path) -> Iterator[Path]:
+    """A file to write, which takes its place once it is whole and on the disk."""
     aside = file.with_name(f"{file.name}.partial")
     try:
-        with aside.open("wb") as opened:
-            opened.write(content)
-            opened.flush()
+        yield aside
+        with aside.open("r+b") as opened:
             os.fsync(opened.fileno())
         aside.replace(file)
-    except OSError:
+    except Exception:
         aside.unlink(missing_ok=True)  # it may take the last of the room
         raise
