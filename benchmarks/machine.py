@@ -35,8 +35,8 @@ def commit() -> str:
 
 
 def peak_memory_gb() -> float:
-    """The most memory this process has held, in GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    """The most memory this process has held, in GB, which are 10⁹ bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
 def reset_peak_memory() -> None:

@@ -143,7 +143,7 @@ def main(command: Sequence[str] | None = None) -> None:
 def recorded() -> Iterator[dict[Exclude, Learnt]]:
     """What fits hand their rankers meanwhile, by question, kept as it passes."""
     kept: dict[Exclude, Learnt] = {}
-    fit = Fusion.fit
+    fit, calibrate = Fusion.fit, Fusion.calibrate
 
     def kept_and_fitted(
         fusion: Fusion, question: Exclude, examples: Examples, held_out: Examples
@@ -151,7 +151,13 @@ def recorded() -> Iterator[dict[Exclude, Learnt]]:
         kept[question] = examples, held_out
         fit(fusion, question, examples, held_out)
 
-    with patch.object(Fusion, "fit", kept_and_fitted):
+    def kept_and_calibrated(fusion: Fusion, question: Exclude, held_out: Examples) -> None:
+        kept[question] = kept[question][0], held_out  # all of them
+        calibrate(fusion, question, held_out)
+
+    fitting = patch.object(Fusion, "fit", kept_and_fitted)
+    calibrating = patch.object(Fusion, "calibrate", kept_and_calibrated)
+    with fitting, calibrating:
         yield kept
 
 

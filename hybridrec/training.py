@@ -113,9 +113,10 @@ def fit(
         with stage("fusion ranker"):
             if known is None:
                 for question in config.questions:
-                    held_out = examples.held_out(question)
-                    fusion.fit(question, examples.learnt_from(question), held_out)
-                    fusion.calibrate(question, held_out)
+                    # one after the other: what is held out is mostly of users who chose nothing
+                    telling = examples.held_out(question).learnable()
+                    fusion.fit(question, examples.learnt_from(question), telling)
+                    fusion.calibrate(question, examples.held_out(question))
                 ranker_session.finish(fusion.ranker_state())
             else:
                 fusion.restore_rankers(known)

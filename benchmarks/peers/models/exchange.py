@@ -84,7 +84,7 @@ def answer(folder: Path, fit: Callable[[Asked], Callable[[Any], Any]], version: 
         "version": version,
         "fit_seconds": fitted - started,
         "ranking_seconds": ranked - fitted,
-        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2,
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
     }
     (folder / "result.json").write_text(json.dumps(told), encoding="utf-8")
 
