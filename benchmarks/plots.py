@@ -72,6 +72,8 @@ def growth(
             round_, colour = divmod(place, len(COLOURS))
             axes.loglog(x, values, DASHES[round_ % len(DASHES)], color=COLOURS[colour],
                         linewidth=1.4, marker="o", markersize=4, label=name)  # fmt: skip
+        axes.set_xticks(list(x), [f"{value:,.0f}" for value in x])
+        axes.tick_params(axis="x", which="minor", labelbottom=False)
         axes.legend(frameon=False, labelcolor=INK, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
