@@ -97,8 +97,8 @@ class Recommender:
             checkpoints: a directory to keep the fit in as it goes. A fit that was killed, called
                 again with the same data, settings and directory, goes on where it was. The
                 directory may be deleted once the recommender is saved. What the ranker learns
-                from waits there while the towers learn, hundreds of megabytes for a hundred
-                thousand events; without a directory, in the system's temporary folder.
+                from waits there while the towers learn, 1.7 GB of 22,000 users; without a
+                directory, in the system's temporary folder.
             tensorboard: a folder to send the training curves to as well.
 
         Raises:
