@@ -97,7 +97,7 @@ class Recommender:
             checkpoints: a directory to keep the fit in as it goes. A fit that was killed, called
                 again with the same data, settings and directory, goes on where it was. The
                 directory may be deleted once the recommender is saved. What the ranker learns
-                from waits there while the towers learn, 1.7 GB of 22,000 users; without a
+                from waits there while the towers learn, 1.4 GB of 22,000 users; without a
                 directory, in the system's temporary folder.
             tensorboard: a folder to send the training curves to as well.
 
