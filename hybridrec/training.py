@@ -76,6 +76,7 @@ def fit(
 
     Raises:
         DataError: too few events to hold any back for the ranker.
+        ArtifactError: what is kept cannot be read, or has no room.
     """
     session = partial(FitSession, curves=curves, checkpoints=checkpoints)
     steps = moments(data, config)
@@ -113,7 +114,7 @@ def fit(
         with stage("fusion ranker"):
             if known is None:
                 for question in config.questions:
-                    # one after the other: what is held out is mostly of users who chose nothing
+                    # the rest of what is held out is not in memory while the ranker learns
                     telling = examples.held_out(question).learnable()
                     fusion.fit(question, examples.learnt_from(question), telling)
                     fusion.calibrate(question, examples.held_out(question))

@@ -14,7 +14,7 @@ from hybridrec.learning.checkpoints import Checkpoints
 from hybridrec.learning.memory import give_back_memory
 
 EXAMPLES: Final = "examples"
-KINDS: Final = ("learnt from", "held out")
+LEARNT, HELD_OUT = KINDS = ("learnt from", "held out")
 
 
 class ExampleStore:
@@ -56,11 +56,11 @@ class ExampleStore:
 
     def learnt_from(self, question: Exclude) -> Examples:
         """All that is to be learnt from."""
-        return self._joined("learnt from", question)
+        return self._joined(LEARNT, question)
 
     def held_out(self, question: Exclude) -> Examples:
         """All that is held out."""
-        return self._joined("held out", question)
+        return self._joined(HELD_OUT, question)
 
     def clear(self) -> None:
         """Removes everything kept, by earlier runs too."""
