@@ -24,7 +24,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -118,15 +118,14 @@ def load(
     users = pl.read_parquet(directory / "users.parquet")[Columns.USER]
     graph = KnowledgeGraph.load(directory / "graph") if (directory / "graph").is_dir() else None
     events = _read_arrays(directory / "histories.safetensors")
-    as_of = None if ids["as_of"] is None else datetime.fromisoformat(ids["as_of"])
-    timed = as_of is not None
+    as_of = _read_time(ids["as_of"])
     histories = Histories(
         events["indptr"],
         events["items"],
         events["ages"],
         events["strengths"],
         len(catalogue),
-        timed,
+        as_of is not None,
     )
     shop = Shop(
         IdMap(users, IdCodec(ids["user_codec"])),
@@ -149,7 +148,10 @@ def load(
     fusion = Fusion(towers, config, scope, _own_signals(ids["signals"], signals))
     statistics = _read_arrays(directory / "statistics.safetensors")
     prices, order = statistics.pop("prices", None), statistics.pop("order", None)
-    meetings = Meetings.of(shop.histories) if scope.own_moments else None
+    counted = _read_time(ids.get("counted", ids["as_of"]))
+    meetings = None
+    if scope.own_moments and as_of is not None and counted is not None:
+        meetings = Meetings.of(shop.histories, (as_of - counted) / timedelta(days=1))
     matrices = {
         name: ItemToItem.from_arrays(_read_arrays(directory / "matrices" / f"{name}.safetensors"))
         for name in scope.scorers
@@ -157,7 +159,7 @@ def load(
     }
     affinity = Affinity.of(graph).only(scope.relations)
     fusion.observe(
-        Moment(catalogue, affinity, matrices, statistics, prices, as_of, order, meetings)
+        Moment(catalogue, affinity, matrices, statistics, prices, counted, order, meetings)
     )
     fusion.restore_rankers(_read_arrays(directory / "rankers.safetensors"))
     curves = Curves.from_polars(pl.read_parquet(directory / "curves.parquet"))
@@ -221,7 +223,8 @@ def _write(
     ids = {
         "user_codec": shop.users.codec.name,
         "item_codec": shop.items.codec.name,
-        "as_of": None if shop.as_of is None else shop.as_of.isoformat(),
+        "as_of": _written_time(shop.as_of),
+        "counted": _written_time(fusion.moment.as_of),
         "towers": list(fusion.towers),
         "scope": asdict(fusion.scope),
         "signals": [signal.name for signal in fusion.extra_signals],
@@ -300,16 +303,23 @@ def _written_moment(fitted: FitMoment | None) -> dict[str, Any] | None:
     """The moment of the fit, ready for JSON."""
     if fitted is None:
         return None
-    as_of = None if fitted.as_of is None else fitted.as_of.isoformat()
-    return {"as_of": as_of, "n_users": fitted.n_users, "n_items": fitted.n_items}
+    as_of, users, items = _written_time(fitted.as_of), fitted.n_users, fitted.n_items
+    return {"as_of": as_of, "n_users": users, "n_items": items}
 
 
 def _fit_moment(written: dict[str, Any] | None) -> FitMoment | None:
     """The moment of the fit as :func:`_written_moment` wrote it; earlier releases did not."""
     if written is None:
         return None
-    as_of = None if written["as_of"] is None else datetime.fromisoformat(written["as_of"])
-    return FitMoment(as_of, written["n_users"], written["n_items"])
+    return FitMoment(_read_time(written["as_of"]), written["n_users"], written["n_items"])
+
+
+def _written_time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _read_time(written: str | None) -> datetime | None:
+    return None if written is None else datetime.fromisoformat(written)
 
 
 def _files(directory: Path) -> list[str]:

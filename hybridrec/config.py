@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from hybridrec.errors import RequestError
 from hybridrec.settings import Settings
 from hybridrec.towers.collaborative.config import CollaborativeConfig
 from hybridrec.towers.graph.config import GraphConfig
@@ -177,3 +178,15 @@ class RecommenderConfig(Settings):
         if self.exclude not in self.questions:
             raise ValueError(f"exclude: {self.exclude!r} is none of questions {self.questions}")
         return self
+
+    def question(self, exclude: Exclude | None) -> Exclude:
+        """Which ranker answers a call: that of ``exclude``, of the setting where it is ``None``.
+
+        Raises:
+            RequestError: no ranker is learnt for it.
+        """
+        question = exclude or self.exclude
+        if question not in self.questions:
+            asked = " or ".join(map(repr, self.questions))
+            raise RequestError(f"exclude={exclude!r}; use {asked}, as the settings' questions say")
+        return question

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hybridrec.config import Exclude, RecommenderConfig
+from hybridrec.config import RecommenderConfig
 from hybridrec.console import QUESTIONS, console, print_comparison, print_recommendations
 from hybridrec.data import Dataset
 from hybridrec.evaluation.protocols import compare
@@ -49,15 +49,14 @@ def run(page_at: Path, model: Path, config: Path | None) -> None:
 
     report = recommender.report(
         users=households(recommender), segments=True, catalogue=True, k=K,
-        exclude="none", shop_name="The Complete Journey",
+        shop_name="The Complete Journey",
     )  # fmt: skip
     for page in report.users:
         title = f"household {page.user_id}: {page.kind}"
         print_recommendations(page.recommendations, recommender, title)
 
     tables = []
-    questions: tuple[Exclude, ...] = ("none", "seen")
-    for question in questions:
+    for question in settings.questions:
         with stage(f"measuring on the last {TEST_DAYS} days ({question})"):
             frame = compare(recommender.fusion, recommender.shop, test, question)
         print_comparison(frame, question)

@@ -49,6 +49,7 @@ def single_threaded_blas() -> AbstractContextManager[object]:
 @cache
 def _thread_pools() -> ThreadpoolController:
     """The libraries with threads, sought once: that takes milliseconds."""
+    import scipy.linalg  # noqa: F401  brings a BLAS of its own, to be found
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,13 +37,8 @@ def side_by_side(
 @contextmanager
 def on_one_thread() -> Iterator[None]:
     """Operations in here are not split, by torch or by BLAS: for many small ones."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with single_threaded_blas():
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    with _WHOLE.operations(), single_threaded_blas():
+        yield
 
 
 @contextmanager
@@ -56,13 +52,46 @@ def one_pool(device: torch.device) -> Iterator[ThreadPoolExecutor | None]:
     if pool is not None or device.type != "cpu" or threads == 1:
         yield pool
         return
-    torch.set_num_threads(1)  # of threads that start from here on, and of this one
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            token = _POOL.set(pool)
-            try:
-                yield pool
-            finally:
-                _POOL.reset(token)
-    finally:
-        torch.set_num_threads(threads)
+    with _WHOLE.operations(), ThreadPoolExecutor(threads) as pool:
+        token = _POOL.set(pool)
+        try:
+            yield pool
+        finally:
+            _POOL.reset(token)
+
+
+class _WholeOperations(threading.local):
+    """Keeps torch from splitting operations of this thread, and of threads that start meanwhile.
+
+    What torch is told is what threads that start later begin with, too. Where requests on threads
+    of their own overlap, the number that the first found is put back by each.
+    """
+
+    held = False
+    _lock = threading.Lock()
+    _holders = 0
+    _threads = 1
+
+    @contextmanager
+    def operations(self) -> Iterator[None]:
+        """Operations in here are not split."""
+        if self.held:
+            yield
+            return
+        shared = type(self)
+        with shared._lock:
+            if not shared._holders:
+                shared._threads = torch.get_num_threads()
+            shared._holders += 1
+            torch.set_num_threads(1)
+        self.held = True
+        try:
+            yield
+        finally:
+            self.held = False
+            with shared._lock:
+                shared._holders -= 1
+                torch.set_num_threads(shared._threads)
+
+
+_WHOLE = _WholeOperations()

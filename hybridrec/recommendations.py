@@ -6,10 +6,11 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+import numpy as np
 import polars as pl
 
 from hybridrec.arrays import DoubleArray, IntArray
-from hybridrec.data.identifiers import IdMap
+from hybridrec.data.identifiers import IdMap, ids_column
 from hybridrec.errors import RequestError
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ class Recommendations(Sequence[Recommendation]):
         """
         frame = pl.DataFrame(
             {
-                "user_id": _column([row.user_id for row in self]),
-                "item_id": _column([row.item_id for row in self]),
+                "user_id": ids_column([row.user_id for row in self]),
+                "item_id": ids_column([row.item_id for row in self]),
                 "rank": pl.Series([row.rank for row in self], dtype=pl.Int64),
                 "score": pl.Series([row.score for row in self], dtype=pl.Float64),
             }
@@ -150,9 +151,20 @@ class Recommendations(Sequence[Recommendation]):
         )
 
 
-def _column(ids: list[Hashable | None]) -> pl.Series:
-    plain = all(isinstance(value, (str, int)) or value is None for value in ids)
-    return pl.Series(ids) if plain else pl.Series(ids, dtype=pl.Object)
+def checked_k(k: object, most: int) -> int:
+    """The length of a list that was asked for.
+
+    Args:
+        k: a whole number, NumPy's too.
+        most: how many items there are.
+
+    Raises:
+        RequestError: no whole number, below 1 or above ``most``.
+    """
+    number = k if isinstance(k, (int, np.integer)) and not isinstance(k, bool) else 0
+    if not 1 <= number <= most:
+        raise RequestError(f"k={k!r}: k is a whole number from 1 to {most:,}, the items there are")
+    return int(number)
 
 
 def ranked_rows(

@@ -13,6 +13,7 @@ import polars as pl
 from hybridrec import training
 from hybridrec.config import Exclude, RecommenderConfig
 from hybridrec.data import Dataset, Histories
+from hybridrec.data.identifiers import ids_column
 from hybridrec.data.new_items import read_new_items
 from hybridrec.errors import (
     NotFittedError,
@@ -27,7 +28,12 @@ from hybridrec.fusion.policy import Policy, place, rules_of
 from hybridrec.learning.checkpoints import Checkpoints
 from hybridrec.learning.curves import Curves
 from hybridrec.progress import stage
-from hybridrec.recommendations import Recommendation, Recommendations, ranked_rows
+from hybridrec.recommendations import (
+    Recommendation,
+    Recommendations,
+    checked_k,
+    ranked_rows,
+)
 from hybridrec.shop import Shop
 
 if TYPE_CHECKING:
@@ -147,7 +153,8 @@ class Recommender:
             attributes: what is known of a visitor of whom nothing else is, ``{"age": "25-34"}``:
                 the visitor gets what is popular among users who share it, and so do users who
                 have a row in the table of users and no event.
-            k: how many items a user gets; fewer where fewer are left.
+            k: how many items a user gets; fewer where rules leave fewer, or fewer are candidates
+                (``candidates.per_source`` of each source).
             exclude: ``seen`` leaves out what the user has met; ``none`` nothing; the config's
                 setting when ``None``.
             where: a condition over catalogue columns, ``"price < 5 and brand != 'X'"``.
@@ -156,7 +163,8 @@ class Recommender:
             allow: the only items that may be shown.
             deny: items that are never shown.
             policy: the shop's rules, or their YAML file; holds together with the arguments above.
-            at: the moment that dates of rules and items are compared with; now when ``None``.
+            at: the moment that the policy's dates are compared with, now when ``None``, and those
+                of items, which are looked at where it or a policy is given.
             explain: whether each recommendation carries its explanation.
 
         Raises:
@@ -167,9 +175,8 @@ class Recommender:
             ConfigError: a policy file that cannot be read.
         """
         shop = self._fitted_shop
-        question = self._question(exclude)
-        if not isinstance(k, int) or not 1 <= k <= len(shop.items):
-            raise RequestError(f"k={k!r}: k runs from 1 to {len(shop.items)}, the items known")
+        question = self.config.question(exclude)
+        k = checked_k(k, len(shop.items))
         rules = rules_of(
             policy, shop.catalogue, shop.items, k=k, at=at,
             where=where, caps=caps, diversity=diversity, allow=allow, deny=deny,
@@ -214,6 +221,7 @@ class Recommender:
 
         Raises:
             UnknownUserError, UnknownItemError: an id the recommender does not know.
+            RequestError: ``k`` below 1 or above the catalogue.
         """
         asked = self._histories(None if user is None else [user], history)
         return self._explained(asked, [[item]], exclude, k)[0]
@@ -240,6 +248,7 @@ class Recommender:
 
         Raises:
             UnknownUserError, UnknownItemError: an id the recommender does not know.
+            RequestError: ``k`` below 1 or above the catalogue.
         """
         pairs = list(pairs)
         items: dict[Hashable, dict[Hashable, None]] = {}
@@ -263,7 +272,8 @@ class Recommender:
         """Explanations of some items of each user, user by user."""
         from hybridrec.explain.explaining import explain_each
 
-        question, (ids, histories, newcomers) = self._question(exclude), asked
+        question, (ids, histories, newcomers) = self.config.question(exclude), asked
+        k = checked_k(k, len(self._fitted_shop.items))
         rows = [[self._item_row(item) for item in each] for each in items]
         fusion, shop = self._fitted_fusion, self._fitted_shop
         return explain_each(fusion, shop, ids, histories, newcomers, rows, question, k)
@@ -280,14 +290,13 @@ class Recommender:
         """
         shop = self._fitted_shop
         row = self._item_row(item)
-        if not 1 <= k < len(shop.items):
-            raise RequestError(f"k={k!r}: k runs from 1 to {len(shop.items) - 1}")
+        k = checked_k(k, len(shop.items) - 1)
         similarity = self._fitted_fusion.item_similarity(row)
         similarity[row] = -np.inf
         best = np.argsort(-similarity, kind="stable")[:k]
         return pl.DataFrame(
             {
-                "item_id": shop.items.ids_of(best),
+                "item_id": ids_column(shop.items.ids_of(best)),
                 "title": [shop.titles[r] for r in best],
                 "similarity": similarity[best],
             }
@@ -361,7 +370,7 @@ class Recommender:
         from hybridrec.evaluation.protocols import evaluate
 
         return evaluate(
-            self._fitted_fusion, self._fitted_shop, test, metrics, self._question(exclude), by
+            self._fitted_fusion, self._fitted_shop, test, metrics, self.config.question(exclude), by
         )
 
     def reliability(
@@ -382,7 +391,7 @@ class Recommender:
         """
         from hybridrec.evaluation.reliability import reliability
 
-        question = self._question(exclude)
+        question = self.config.question(exclude)
         return reliability(self._fitted_fusion, self._fitted_shop, test, question, top)
 
     def drift(
@@ -446,7 +455,7 @@ class Recommender:
 
         return make_report(
             self, users=users, items=items, segments=segments, catalogue=catalogue, k=k,
-            exclude=self._question(exclude), policy=policy, at=at, shop_name=shop_name,
+            exclude=self.config.question(exclude), policy=policy, at=at, shop_name=shop_name,
             settings=settings,
         )  # fmt: skip
 
@@ -514,13 +523,6 @@ class Recommender:
             raise NotFittedError("the recommender is not fitted yet; call fit(data) or load one")
         return self._shop
 
-    def _question(self, exclude: Exclude | None) -> Exclude:
-        question = exclude or self.config.exclude
-        if question not in self.config.questions:
-            asked = " or ".join(map(repr, self.config.questions))
-            raise RequestError(f"exclude={exclude!r}; use {asked}, as the settings' questions say")
-        return question
-
     def _histories(
         self,
         users: Hashable | Sequence[Hashable] | None,
@@ -533,6 +535,8 @@ class Recommender:
             raise RequestError(
                 "give either users or history=[items] or attributes={name: value}: one of them"
             )
+        if isinstance(history, (str, bytes)):
+            raise RequestError(f"history={history!r}: give a list of item ids, [{history!r}]")
         if history is not None:
             return [None], shop.visitor([self._item_row(item) for item in history]), None
         if attributes is not None:
@@ -549,7 +553,9 @@ class Recommender:
                 f"unknown users: {examples(unknown)}; known are {len(shop.users):,}, such as "
                 f"{examples(shop.users.ids_of([0]))}. For a new visitor give history=[item ids]"
             )
-        return ids, shop.histories_of(rows), newcomers
+        codec = shop.users.codec
+        own = [codec.decode(codec.encode(user)) for user in ids]  # the shop's form, not a NumPy one
+        return own, shop.histories_of(rows), newcomers
 
     def _item_row(self, item: Hashable) -> int:
         shop = self._fitted_shop

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -16,11 +17,13 @@ import polars as pl
 from scipy.sparse import csr_array
 
 import hybridrec
+from hybridrec.arrays import DoubleArray
 from hybridrec.config import RecommenderConfig
 from hybridrec.data import Dataset, Histories
 from hybridrec.data.columns import Columns
 from hybridrec.data.roles import attributes, text_columns
 from hybridrec.data.texts import text_parts
+from hybridrec.errors import DataError
 from hybridrec.evaluation.validation import HeldOut
 from hybridrec.fusion.affinity import Affinity
 from hybridrec.fusion.example_store import ExampleStore
@@ -163,15 +166,27 @@ def scope_of(
 
 
 def fingerprint(data: Dataset, config: RecommenderConfig, signals: Sequence[Signal] = ()) -> str:
-    """What a fit rests on, as a hash: release, settings, signals and every table, row by row."""
-    names = [signal.name for signal in signals]
-    digest = hashlib.sha256(f"{hybridrec.__version__}\n{config.to_yaml()}\n{names}".encode())
+    """What a fit rests on, as a hash: release, settings, signals and every table, row by row.
+
+    Of the shop's own signals it is the declaration and the source of the function, where Python
+    finds it; not what the function reads.
+    """
+    own = [(s.name, s.group, s.absolute, s.relative, _source(s)) for s in signals]
+    parts = [hybridrec.__version__, config.to_yaml(), data.as_of, own]
+    digest = hashlib.sha256("\n".join(map(str, parts)).encode())
     for table in (data.events, data.catalogue, data.triples, data.roles):
         content = io.BytesIO()
         if table is not None:  # Parquet: the same bytes however the rows lie in memory
             table.rechunk().write_parquet(content, compression="uncompressed")
         digest.update(content.getbuffer())
     return digest.hexdigest()
+
+
+def _source(signal: Signal) -> str | None:
+    try:
+        return inspect.getsource(signal.compute)  # type: ignore[arg-type]
+    except (OSError, TypeError):  # typed at a prompt, or no function but an object
+        return None
 
 
 def build_graph(data: Dataset) -> KnowledgeGraph | None:
@@ -326,12 +341,18 @@ def _observe(
             Affinity.of(training.graph).only(scope.relations),
             matrices,
             popularity(training.histories, seasonal=scope.seasonal),
-            item_prices(data) if scope.priced else None,
+            _prices(data) if scope.priced else None,
             data.as_of,
             usual_order(training.histories) if "transitions" in matrices else None,
             Meetings.of(training.histories) if scope.own_moments else None,
         )
     )
+
+
+def _prices(data: Dataset) -> DoubleArray:
+    """Prices up to the moment; NaN for all of them where none was told yet."""
+    prices = item_prices(data)
+    return np.full(len(data.items), np.nan) if prices is None else prices
 
 
 def moments(data: Dataset, config: RecommenderConfig) -> list[tuple[Dataset, Dataset]]:
@@ -352,7 +373,11 @@ def moments(data: Dataset, config: RecommenderConfig) -> list[tuple[Dataset, Dat
             past = before.as_of - timedelta(days=ranker.horizon_days) - data.since
             if past < (data.as_of - data.since) * SHORTEST_PAST:
                 break
-        steps.insert(0, split_for_ranker(before, config))
+        try:
+            earlier = split_for_ranker(before, config)
+        except DataError:  # nothing happened just before, or nobody did more: fewer moments
+            break
+        steps.insert(0, earlier)
     return steps
 
 
@@ -423,4 +448,6 @@ def _moment(data: Dataset, config: RecommenderConfig, back: int) -> str:
         if config.ranker.folds is None:
             return f"without each user's last {back}"
         return f"fold {config.ranker.moments - back + 1} of {config.ranker.folds}"
+    if config.ranker.horizon_days < 1:
+        return f"up to {data.as_of:%Y-%m-%d %H:%M:%S}"
     return f"up to {data.as_of:%Y-%m-%d}"

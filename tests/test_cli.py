@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from hybridrec import Recommender
+from hybridrec import Recommender, RecommenderConfig
 from hybridrec.cli import app
 from hybridrec.data import Dataset
 
@@ -274,17 +274,15 @@ def test_evaluate_cleans_what_is_foretold_of_errors_only(
 ) -> None:
     seen: dict[str, Dataset] = {}
 
-    def fit(train: Dataset) -> SimpleNamespace:
+    def fit(train: Dataset) -> None:
         seen["train"] = train
-        config = SimpleNamespace(exclude="none")
-        return SimpleNamespace(config=config, fusion=None, shop=None)
+
+    unfitted = SimpleNamespace(config=RecommenderConfig(), fit=fit, fusion=None, shop=None)
 
     def compare(fusion: Any, shop: Any, test: Dataset, question: str) -> None:
         seen["test"] = test
 
-    monkeypatch.setattr(
-        "hybridrec.cli.fitting.new_recommender", lambda config: SimpleNamespace(fit=fit)
-    )
+    monkeypatch.setattr("hybridrec.cli.fitting.new_recommender", lambda config: unfitted)
     monkeypatch.setattr("hybridrec.evaluation.protocols.compare", compare)
     monkeypatch.setattr("hybridrec.console.print_comparison", lambda frame, question: None)
     arguments = ["-q", "evaluate", dirty, "--clean", "--test-days", "20", "--min-users", "1"]
@@ -326,3 +324,42 @@ def test_errors_are_one_line_and_status_2(model: str, arguments: list[str], mess
     assert result.exit_code == 2
     assert message in result.output.replace("\n", " ")
     assert "Traceback" not in result.output
+
+
+def test_a_question_that_is_not_learnt_is_refused_before_the_fit(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    dataset.events.write_parquet(tmp_path / "events.parquet")
+    (tmp_path / "config.yaml").write_text("exclude: seen\nquestions: [seen]\n")
+    asked = ["-q", "evaluate", str(tmp_path / "events.parquet"), "--exclude", "none"]
+
+    refused = run(app, [*asked, "--config", str(tmp_path / "config.yaml")])
+
+    assert refused.exit_code == 2
+    assert "exclude='none'; use 'seen'" in refused.output
+
+
+def test_fit_reads_all_tables_and_the_zone(dataset: Dataset, tmp_path: Path) -> None:
+    local = dataset.events.with_columns(pl.col("timestamp").dt.replace_time_zone(None))
+    local.write_csv(tmp_path / "events.csv")
+    pl.DataFrame({"user_id": ["new"], "town": ["Ulm"]}).write_csv(tmp_path / "users.csv")
+    facts = {"head": ["i01", "i05"], "relation": ["goes with"] * 2, "tail": ["tea", "tea"]}
+    pl.DataFrame(facts).write_csv(tmp_path / "triples.csv")
+    (tmp_path / "config.yaml").write_text(
+        "towers: {collaborative: {embedding_dim: 4}, graph: null, text: null}\n"
+        "neighbours: null\nranker: {epochs: 1, moments: 1}\n"
+    )
+    arguments = [
+        "-q", "fit", str(tmp_path / "events.csv"), str(tmp_path / "model"),
+        "--config", str(tmp_path / "config.yaml"), "--users", str(tmp_path / "users.csv"),
+        "--triples", str(tmp_path / "triples.csv"), "--time-zone", "Europe/Berlin",
+    ]  # fmt: skip
+
+    fitted = run(app, arguments)
+
+    assert fitted.exit_code == 0, fitted.output
+    shop = Recommender.load(tmp_path / "model").shop
+    assert dataset.as_of is not None
+    assert shop.as_of == dataset.as_of - timedelta(hours=2)
+    assert shop.graph is not None
+    assert "goes with" in {relation.name for relation in shop.graph.relations}

@@ -170,3 +170,14 @@ def test_no_tower_at_all_is_refused(settings: dict[str, Any]) -> None:
 
     with pytest.raises(HybridrecError, match="at least one tower"):
         Recommender.from_config(settings)
+
+
+def test_prices_told_only_lately_are_unknown_before(settings: dict[str, Any]) -> None:
+    events = _random_events(20, 12, 400)
+    lately = pl.col("timestamp") > events["timestamp"].max() - pl.duration(days=5)
+    price = pl.when(lately).then(pl.lit(2.5))
+    settings["towers"] |= {"graph": None, "text": None}
+
+    answers = _answers(Dataset.from_frames(events.with_columns(price=price)), settings)
+
+    assert answers.fusion.scope.priced

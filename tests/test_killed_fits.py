@@ -6,16 +6,21 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from hybridrec import Dataset, Recommender, RecommenderConfig
+from hybridrec.arrays import FloatArray
 from hybridrec.errors import ArtifactError
+from hybridrec.fusion.signals.declaration import Asked, Signal
 from hybridrec.learning.checkpoints import Checkpoints
 from hybridrec.learning.session import FitSession
-from hybridrec.training import fingerprint
+from hybridrec.training import _moment, fingerprint, moments
 
 SETTINGS = """
 device: cpu
@@ -152,3 +157,43 @@ def test_the_same_data_are_known_however_they_lie_in_memory(dataset: Dataset) ->
     assert fingerprint(replace(dataset, events=dataset.events[1:]), config) != fingerprint(
         dataset, config
     )
+
+
+def test_another_function_of_a_signal_is_another_fit(dataset: Dataset) -> None:
+    def ones(asked: Asked) -> FloatArray:
+        return np.ones(len(asked.pairs), dtype=np.float32)
+
+    def items(asked: Asked) -> FloatArray:
+        return asked.items.astype(np.float32)
+
+    config = RecommenderConfig()
+    found = {
+        fingerprint(dataset, config, [signal])
+        for signal in (
+            Signal("own", "own", "", compute=ones),
+            Signal("own", "own", "", compute=items),
+            Signal("own", "own", "", absolute=True, compute=ones),
+            Signal("own", "own", "", compute=partial(ones)),  # no source to read
+        )
+    }
+
+    assert len(found) == 4
+    again = fingerprint(dataset, config, [Signal("own", "own", "", compute=ones)])
+    assert again in found
+
+
+def test_moments_within_a_day_are_kept_apart() -> None:
+    config = RecommenderConfig.from_mapping({"ranker": {"horizon_days": 0.25}})
+    data = Dataset.from_frames(
+        pl.DataFrame(
+            {
+                "user_id": ["u"] * 400,
+                "item_id": [f"i{n % 7}" for n in range(400)],
+                "timestamp": [datetime(2024, 1, 1) + timedelta(hours=n / 10) for n in range(400)],
+            }
+        )
+    )
+
+    names = {_moment(before, config, 0) for before, _ in moments(data, config)}
+
+    assert len(names) == 3

@@ -61,6 +61,20 @@ def test_towers_keep_half_of_the_time_to_learn_from() -> None:
     assert first.as_of - first.since >= timedelta(days=49)
 
 
+def test_a_closed_month_ends_them() -> None:
+    data = shop(200)
+    closed = pl.col("timestamp").is_between(day(144), day(172), closed="both")
+    data = replace(data, events=data.events.filter(~closed))
+
+    assert len(moments(data, config(moments=3, horizon_days=27))) == 1
+
+
+def test_short_histories_give_as_many_as_they_can() -> None:
+    events = pl.DataFrame({"user_id": ["u"] * 3 + ["v"] * 2, "item_id": list("abcab")})
+
+    assert len(moments(Dataset.from_frames(events), config(moments=3))) == 2
+
+
 def test_without_times_each_takes_one_more_event_off_every_user() -> None:
     data = shop(50, timed=False)
 

@@ -1,16 +1,17 @@
 """Pieces of work on threads of their own."""
 
 from collections.abc import Iterator
-from threading import Barrier, get_ident
+from threading import Barrier, Event, Thread, get_ident
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from hybridrec import Recommender
 from hybridrec.fusion import pipeline
-from hybridrec.parallel import one_pool, side_by_side
+from hybridrec.parallel import on_one_thread, one_pool, side_by_side
 
 CPU = torch.device("cpu")
 
@@ -77,3 +78,38 @@ def test_users_ranked_side_by_side_are_as_one_by_one(
     alone = pl.concat(recommender.recommend(user, k=5).to_polars() for user in users)
     assert together["item_id"].to_list() == alone["item_id"].to_list()
     np.testing.assert_allclose(together["score"], alone["score"], atol=1e-4)
+
+
+def test_requests_may_overlap_and_leave_threads_as_they_were() -> None:
+    entered, asked = Event(), Event()
+    seen: list[int] = []
+
+    def first() -> None:
+        with on_one_thread():
+            entered.set()
+            asked.wait(20)
+        seen.append(torch.get_num_threads())
+
+    def second() -> None:
+        entered.wait(20)
+        with on_one_thread():
+            with on_one_thread():
+                pass
+            seen.append(torch.get_num_threads())
+            asked.set()
+            one.join(20)
+        seen.append(torch.get_num_threads())
+
+    before = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    one, other = Thread(target=first), Thread(target=second)
+    later = Thread(target=lambda: seen.append(torch.get_num_threads()))
+    for thread in (one, other):
+        thread.start()
+    for thread in (one, other):
+        thread.join(20)
+    later.start()
+    later.join(20)
+
+    assert seen == [1, 2, 2, 2]
+    after = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    assert after[: len(before)] == before

@@ -1,5 +1,8 @@
 """The face, on a small shop: what the design promises of it."""
 
+from datetime import datetime, timedelta
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -357,3 +360,47 @@ def test_a_question_that_no_ranker_was_learnt_for_is_refused(dataset: Dataset) -
     assert len(recommender.recommend("u05", k=3)) == 3
     with pytest.raises(RequestError, match="exclude='none'; use 'seen', as the settings'"):
         recommender.recommend("u05", exclude="none")
+
+
+class TestLengthsAndIds:
+    def test_whole_numbers_of_any_kind_are_lengths(self, recommender: Recommender) -> None:
+        k = np.int64(3)
+        assert len(recommender.recommend("u05", k=k)) == 3  # type: ignore[arg-type]
+        assert recommender.similar_items("i01", k=k).height == 3  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("k", [0, -3, 65, 2.5, True, "3"])
+    def test_no_other_length_is_taken(self, recommender: Recommender, k: Any) -> None:
+        for ask in (
+            lambda: recommender.recommend("u05", k=k),
+            lambda: recommender.similar_items("i01", k=k),
+            lambda: recommender.explain(user="u05", item="i01", k=k),
+            lambda: recommender.explain_pairs([("u05", "i01")], k=k),
+        ):
+            with pytest.raises(RequestError, match=r"k=.* from 1 to 6[34]"):
+                ask()
+
+    def test_one_item_is_no_history(self, recommender: Recommender) -> None:
+        with pytest.raises(RequestError, match=r"history='i01'.*\['i01'\]"):
+            recommender.recommend(history="i01")
+
+    def test_ids_come_back_as_the_shop_has_them(self) -> None:
+        config = {
+            "towers": {"collaborative": {"embedding_dim": 4}, "graph": None, "text": None},
+            "neighbours": None,
+            "ranker": {"epochs": 1, "moments": 1},
+        }
+        random = np.random.default_rng(0)
+        events = pl.DataFrame(
+            {
+                "user_id": random.integers(30, size=600),
+                "item_id": random.integers(20, size=600),
+                "timestamp": [datetime(2024, 1, 1) + timedelta(hours=n) for n in range(600)],
+            }
+        )
+        fitted = Recommender.from_config(config).fit(Dataset.from_frames(events))
+        asked = list(events["user_id"][:2].to_numpy())
+
+        recs = fitted.recommend(asked, k=2)
+
+        assert {type(row["user_id"]) for row in recs.to_dicts()} == {int}
+        assert recs.to_polars().schema["user_id"] == pl.Int64

@@ -144,6 +144,31 @@ class TestOrder:
         assert own.fusion.moment.as_of == own.shop.as_of
         assert own.recommend("u00", k=3)
 
+    def test_hours_add_up_to_a_day_across_saves(self, own: Recommender, tmp_path: Path) -> None:
+        assert own.shop.as_of is not None
+        moment, there = own.shop.as_of, own
+        for hours in (20, 40):
+            there.update(events_of(["i07"], f"new{hours}", moment + timedelta(hours=hours)))
+            there.save(tmp_path / f"after{hours}")
+            there = Recommender.load(tmp_path / f"after{hours}")
+
+        assert there.fusion.moment.as_of == there.shop.as_of == moment + timedelta(hours=40)
+
+    def test_a_saved_model_answers_as_the_live_one_where_users_have_their_own_moments(
+        self, dataset: Dataset, tmp_path: Path
+    ) -> None:
+        config = {
+            "towers": {"collaborative": {"embedding_dim": 4}, "graph": None, "text": None},
+            "neighbours": None,
+            "ranker": {"epochs": 1, "moments": 1, "horizon_days": None},
+        }
+        live = Recommender.from_config(config).fit(dataset)
+        assert live.shop.as_of is not None
+        live.update(events_of(["i07"], "new", live.shop.as_of + timedelta(hours=20)))
+        live.save(tmp_path / "model")
+
+        assert lists(Recommender.load(tmp_path / "model")) == lists(live)
+
     def test_no_events_change_nothing_but_the_moment(self, own: Recommender) -> None:
         nothing = events_of([])
         before = lists(own)

@@ -25,6 +25,12 @@ Catalogue = Annotated[Path | None, typer.Option(help="Catalogue file.")]
 ColumnNames = Annotated[
     Path | None, typer.Option("--columns", help="YAML of the shop's column names: 'sku: item_id'.")
 ]
+Users = Annotated[Path | None, typer.Option(help="File of user attributes.")]
+Triples = Annotated[Path | None, typer.Option(help="File of further facts: head, relation, tail.")]
+TimeZone = Annotated[
+    str | None, typer.Option(help="Zone of times that name none; UTC if not given.")
+]
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the public sets.")]
 Config = Annotated[Path | None, typer.Option(help="Settings in YAML; see configs/.")]
 Question = Annotated[
     Literal["none", "seen"] | None,
@@ -33,11 +39,23 @@ Question = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
 
 
-def read_data(events: str, data_dir: Path | None = None, **files: Any) -> Dataset:
-    """A public set, or the shop's own tables; files that are ``None`` were not given."""
+def read_data(
+    events: str,
+    catalogue: Path | None,
+    columns: Path | None,
+    users: Path | None,
+    triples: Path | None,
+    time_zone: str | None,
+    data_dir: Path | None,
+) -> Dataset:
+    """A public set, or the shop's own tables; what is ``None`` was not given."""
     from hybridrec.data import Dataset
 
-    given = {name: file for name, file in files.items() if file is not None}
+    own: dict[str, Any] = {
+        "catalogue": catalogue, "columns": columns, "users": users, "triples": triples,
+        "time_zone": time_zone,
+    }  # fmt: skip
+    given = {name: value for name, value in own.items() if value is not None}
     if Path(events).suffix or Path(events).exists() or set(events) & set("*?[/\\"):
         if data_dir is not None:
             raise ConfigError(f"--data-dir is for public sets; {events} is a file")

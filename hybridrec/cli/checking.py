@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hybridrec.cli.app import app, clear_errors
-from hybridrec.cli.arguments import Catalogue, ColumnNames, Events, read_data
+from hybridrec.cli.arguments import (
+    Catalogue,
+    ColumnNames,
+    DataDir,
+    Events,
+    TimeZone,
+    Triples,
+    Users,
+    read_data,
+)
 from hybridrec.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,17 +32,13 @@ def check(
     events: Events,
     catalogue: Catalogue = None,
     columns: ColumnNames = None,
-    users: Annotated[Path | None, typer.Option(help="File of user attributes.")] = None,
-    triples: Annotated[
-        Path | None, typer.Option(help="File of further facts: head, relation, tail.")
-    ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of the public sets.")] = None,
+    users: Users = None,
+    triples: Triples = None,
+    data_dir: DataDir = None,
     config: Annotated[
         Path | None, typer.Option(help="Thresholds in YAML, the fields of QualityConfig.")
     ] = None,
-    time_zone: Annotated[
-        str | None, typer.Option(help="Zone of times that name none; UTC if not given.")
-    ] = None,
+    time_zone: TimeZone = None,
     checks: Annotated[
         list[str] | None,
         typer.Option(help="The shop's own checks, as module:name; may be repeated."),
@@ -58,15 +63,7 @@ def check(
 
         settings = QualityConfig() if config is None else QualityConfig.from_yaml(config)
         own_checks = _shop_checks(checks or ())
-        data = read_data(
-            events,
-            data_dir,
-            catalogue=catalogue,
-            columns=columns,
-            users=users,
-            triples=triples,
-            time_zone=time_zone,
-        )
+        data = read_data(events, catalogue, columns, users, triples, time_zone, data_dir)
         report = data.check(own_checks, config=settings, show_users=show_users)
         if html is not None:
             report.to_html(html)

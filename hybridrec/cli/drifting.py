@@ -72,9 +72,12 @@ def segments(
         settings = SegmentsConfig() if config is None else SegmentsConfig.from_yaml(config)
         found = recommender.segments(number, settings=settings)
         if users is not None:
-            found.users.write_csv(users)
+            import polars as pl
+
+            ids = pl.Series("user_id", list(map(str, found.users["user_id"])), dtype=pl.String)
+            found.users.with_columns(ids).write_csv(users)
         if as_json:
-            typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
+            typer.echo(json.dumps(found.to_dict(), default=str, ensure_ascii=False, indent=2))
             return
         print_segments(found, language)
         if users is not None:

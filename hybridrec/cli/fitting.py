@@ -16,9 +16,13 @@ from hybridrec.cli.arguments import (
     Catalogue,
     ColumnNames,
     Config,
+    DataDir,
     Events,
     Model,
     Question,
+    TimeZone,
+    Triples,
+    Users,
     load_model,
     new_recommender,
     print_changes,
@@ -53,6 +57,10 @@ def fit(
     model: Annotated[Path, typer.Argument(help="Directory to save the recommender in.")],
     catalogue: Catalogue = None,
     columns: ColumnNames = None,
+    users: Users = None,
+    triples: Triples = None,
+    time_zone: TimeZone = None,
+    data_dir: DataDir = None,
     config: Config = None,
     min_users: Annotated[int, typer.Option(help="Leave out items fewer users met.")] = 1,
     clean: Annotated[
@@ -69,7 +77,7 @@ def fit(
     with clear_errors():
         from hybridrec.training import fingerprint
 
-        data = read_data(events, catalogue=catalogue, columns=columns)
+        data = read_data(events, catalogue, columns, users, triples, time_zone, data_dir)
         if clean:
             data = data.clean()
             print_changes(data)
@@ -95,6 +103,10 @@ def tune(
     best: Annotated[Path, typer.Argument(help="Where the best settings go, as YAML.")],
     catalogue: Catalogue = None,
     columns: ColumnNames = None,
+    users: Users = None,
+    triples: Triples = None,
+    time_zone: TimeZone = None,
+    data_dir: DataDir = None,
     config: Config = None,
     tower: Annotated[
         Literal["collaborative", "graph", "text"] | None,
@@ -122,8 +134,9 @@ def tune(
         from hybridrec.console import print_search
         from hybridrec.tuning.space import SearchSpace
 
+        data = read_data(events, catalogue, columns, users, triples, time_zone, data_dir)
         search = search_for(
-            read_data(events, catalogue=catalogue, columns=columns).keep_items(min_users),
+            data.keep_items(min_users),
             SearchSpace.from_yaml(space),
             study or best.with_suffix(".db"),
             trials,
@@ -166,6 +179,10 @@ def evaluate(
     events: Events,
     catalogue: Catalogue = None,
     columns: ColumnNames = None,
+    users: Users = None,
+    triples: Triples = None,
+    time_zone: TimeZone = None,
+    data_dir: DataDir = None,
     config: Config = None,
     test_days: Annotated[float, typer.Option(help="Days at the end to foretell.")] = 28.0,
     min_users: Annotated[int, typer.Option(help="Leave out items fewer users met before.")] = 5,
@@ -189,7 +206,7 @@ def evaluate(
         from hybridrec.console import print_comparison, print_reliability
         from hybridrec.evaluation.protocols import compare
 
-        data = read_data(events, catalogue=catalogue, columns=columns)
+        data = read_data(events, catalogue, columns, users, triples, time_zone, data_dir)
         if clean:
             data = data.clean(_fixes_of_errors())
         timed = data.as_of is not None
@@ -197,8 +214,9 @@ def evaluate(
         if clean:
             train = train.clean()
             print_changes(train)
-        recommender = new_recommender(config).fit(train.keep_items(min_users))
-        question = exclude or recommender.config.exclude
+        recommender = new_recommender(config)
+        question = recommender.config.question(exclude)  # before the fit, which takes long
+        recommender.fit(train.keep_items(min_users))
         frame = compare(recommender.fusion, recommender.shop, test, question)
         print_comparison(frame, question)
         if reliability is not None:

@@ -22,7 +22,7 @@ from hybridrec.data.tables import (
     with_one_width,
     without_objects,
 )
-from hybridrec.data.times import with_times
+from hybridrec.data.times import with_limits, with_times
 from hybridrec.errors import DataError
 
 _Timed: TypeAlias = Callable[[pl.DataFrame, str, str], pl.DataFrame]
@@ -61,8 +61,14 @@ def assembled(
     if "catalogue" in tables:
         catalogue = _with_known_ids(tables["catalogue"], Columns.ITEM, item_codec)
         catalogue = with_numbers(catalogue, tables["catalogue"].label)
-        for moment in (Columns.AVAILABLE_FROM, Columns.AVAILABLE_TO):
-            catalogue = timed(catalogue, tables["catalogue"].label, moment)
+        for limit in {Columns.AVAILABLE_FROM, Columns.AVAILABLE_TO} & set(catalogue.columns):
+            catalogue = with_limits(
+                catalogue,
+                tables["catalogue"].label,
+                limit,
+                time_zone=time_zone,
+                time_format=time_format,
+            )
     else:
         events, catalogue = described_items(events)
 

@@ -111,6 +111,12 @@ def normalise_ids(column: pl.Series) -> tuple[pl.Series, IdCodec]:
     return pl.Series(column.name, stored), codec
 
 
+def ids_column(ids: Sequence[Hashable | None]) -> pl.Series:
+    """The shop's own ids as a column; of objects where they are neither text nor integers."""
+    plain = all(isinstance(value, (str, int)) or value is None for value in ids)
+    return pl.Series(ids) if plain else pl.Series(ids, dtype=pl.Object)
+
+
 @dataclass(frozen=True)
 class IdMap:
     """Row number ⇄ id, in a fixed order.

@@ -56,7 +56,9 @@ def read_new_items(rows: Any, catalogue: pl.DataFrame, items: IdMap) -> pl.DataF
     frame = with_numbers(frame, LABEL)
     for column in (Columns.AVAILABLE_FROM, Columns.AVAILABLE_TO):
         if column in frame.columns:
-            frame = with_times(frame, LABEL, column)
+            dtype = catalogue.schema.get(column)
+            zone = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
+            frame = with_times(frame, LABEL, column, time_zone=zone or "UTC")
     read = frame.select(column for column in frame.columns if column in catalogue.columns)
     for column in read.columns:
         written = as_given(column)

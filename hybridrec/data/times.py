@@ -66,6 +66,21 @@ def with_times(
     return frame.with_columns(parsed.alias(column), given.cast(pl.String).alias(as_given(column)))
 
 
+def with_limits(
+    frame: pl.DataFrame,
+    table: str,
+    column: str,
+    *,
+    time_zone: str = "UTC",
+    time_format: str | None = None,
+) -> pl.DataFrame:
+    """As :func:`with_times`, in the zone they were told in: there a limit at midnight is a day."""
+    dtype = frame.schema[column]
+    zone = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
+    frame = with_times(frame, table, column, time_zone=time_zone, time_format=time_format)
+    return frame.with_columns(pl.col(column).dt.convert_time_zone(zone or time_zone))
+
+
 def blank_as_null(text: pl.Series) -> pl.Series:
     """The strings, those without a visible character null."""
     visible = text.str.contains(r"\S")

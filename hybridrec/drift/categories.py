@@ -75,6 +75,11 @@ def chosen_categories(
             levels = _levels(graph, name)
             found = _suitable_level(levels, met, settings)
             chosen = asked is not None or settings.level is not None
+            if chosen and not _coverage(found.links, met):
+                raise RequestError(
+                    f"relation={name!r}: no event is on an item that has one; leave relation and "
+                    "level out for one that covers the events"
+                )
             if not chosen and _too_little(found, met, settings):
                 continue
             return found

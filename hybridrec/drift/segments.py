@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from hybridrec.config import RecommenderConfig
 from hybridrec.data.columns import Columns
+from hybridrec.data.identifiers import ids_column
 from hybridrec.drift.categories import Categories, chosen_categories
 from hybridrec.drift.clustering import adjusted_rand, k_means, nearest_centre, silhouette
 from hybridrec.drift.config import SegmentsConfig
@@ -111,7 +112,7 @@ def user_segments(
     of_user[known] = labels
     users = pl.DataFrame(
         {
-            "user_id": pl.Series(shop.users.values, strict=False),
+            "user_id": ids_column(shop.users.values),
             "segment": pl.Series(of_user).replace(-1, None),
         }
     )

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 
 from hybridrec.arrays import FloatArray, IntArray
 from hybridrec.config import RecommenderConfig
+from hybridrec.data.identifiers import ids_column
 from hybridrec.drift.categories import Categories
 from hybridrec.drift.config import ChangeConfig
 from hybridrec.drift.detection import Changes, detect_changes
@@ -86,7 +87,7 @@ def user_drift(
     links = categories.links
     lasting = entity_shares(weights["long"], links)
     numbers: dict[str, pl.Series] = {
-        "user_id": pl.Series(shop.users.values, strict=False),
+        "user_id": ids_column(shop.users.values),
         "verdict": pl.Series(np.where(moved, "moved", np.where(known, "steady", "unknown"))),
         "probability": pl.Series(np.where(known, changes.probability, np.nan)).fill_nan(None),
     }

@@ -100,14 +100,16 @@ def sources(
 
 
 def _weightiest(own: csr_array, n: int, allowed: BoolArray | None) -> IntArray:
-    """Each user's own items that weigh most, ``(n_users, n)``, without those not allowed."""
-    counts = np.diff(own.indptr)
-    rows = np.repeat(np.arange(counts.size), counts)
-    order = np.lexsort((-own.data, rows))
-    rank = np.arange(own.nnz) - np.repeat(own.indptr[:-1], counts)
-    kept = rank < n
-    items = np.full((counts.size, min(n, int(counts.max(initial=0)))), NONE)
-    items[rows[kept], rank[kept]] = own.indices[order[kept]]
+    """Each user's own items that weigh most of those allowed, ``(n_users, n)``."""
+    rows = np.repeat(np.arange(own.shape[0]), np.diff(own.indptr))
+    weights, items = own.data, own.indices
     if allowed is not None:
-        items[~allowed[items]] = NONE
-    return items
+        free = allowed[items]
+        rows, weights, items = rows[free], weights[free], items[free]
+    counts = np.bincount(rows, minlength=own.shape[0])
+    order = np.lexsort((-weights, rows))
+    rank = np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    kept = rank < n
+    best = np.full((counts.size, min(n, int(counts.max(initial=0)))), NONE)
+    best[rows[kept], rank[kept]] = items[order[kept]]
+    return best

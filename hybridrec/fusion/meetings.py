@@ -13,6 +13,8 @@ from hybridrec.data.histories import Histories
 
 SPAN_DAYS: Final = 1e6
 """Longer than any history, so that items and ages make one sorted key."""
+A_MOMENT: Final = 1e-4
+"""Days by which limits are stretched, so that rounding moves no event across one."""
 
 
 @dataclass(frozen=True)
@@ -22,21 +24,33 @@ class Meetings:
     Args:
         keys: ``item · SPAN_DAYS + age`` of every event, ascending.
         n_items: how many items there are.
+        elapsed: days since they were counted, which all ages given and taken have grown by.
     """
 
     keys: DoubleArray
     n_items: int
+    elapsed: float = 0.0
 
     @classmethod
-    def of(cls, histories: Histories) -> Self:
-        """Those of all users."""
-        return cls(np.sort(histories.items * SPAN_DAYS + histories.ages), histories.n_items)
+    def of(cls, histories: Histories, elapsed: float = 0.0) -> Self:
+        """Those of all users, as they stood some days ago.
+
+        Args:
+            histories: all users' as of now.
+            elapsed: how many days ago; what came since is not counted.
+        """
+        ages = histories.ages - elapsed
+        counted = ages >= -A_MOMENT
+        keys = np.sort(histories.items[counted] * SPAN_DAYS + ages[counted].clip(min=0.0))
+        return cls(keys, histories.n_items, elapsed)
 
     def count(self, items: IntArray, youngest: DoubleArray, oldest: DoubleArray) -> IntArray:
         """How many events each item had between two ages in days, both included, ``(n,)``."""
         starts = items * SPAN_DAYS
+        youngest = np.maximum(youngest - self.elapsed - A_MOMENT, 0.0)
+        oldest = oldest - self.elapsed + A_MOMENT
         last = np.searchsorted(self.keys, starts + oldest, side="right")
-        first = np.searchsorted(self.keys, starts + np.maximum(youngest, 0.0), side="left")
+        first = np.searchsorted(self.keys, starts + youngest, side="left")
         return np.asarray(np.maximum(last - first, 0))
 
     @cached_property
@@ -58,4 +72,4 @@ class Meetings:
         ages = np.full((2, self.n_items), np.nan)
         ages[0, met] = self.keys[first[met]] - items[met] * SPAN_DAYS
         ages[1, met] = self.keys[past[met] - 1] - items[met] * SPAN_DAYS
-        return ages[0], ages[1]
+        return ages[0] + self.elapsed, ages[1] + self.elapsed

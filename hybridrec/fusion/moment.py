@@ -32,7 +32,7 @@ class Moment:
         matrices: which items foretell which, by name.
         statistics: how popular items are, ``(n_items,)`` each.
         prices: ``(n_items,)`` NaN where unknown; ``None`` without any.
-        as_of: when it is; ``None`` where the data have no times.
+        as_of: when what is popular was counted; ``None`` where the data have no times.
         order: where each item stands in the usual order, ``(n_items,)`` 0 to 1; ``None`` where
             the order of events means nothing.
         meetings: when each item was met; ``None`` where that is not asked.

@@ -139,14 +139,20 @@ class Fusion:
         return self._moment
 
     def follow(self, as_of: datetime | None, histories: Callable[[], Histories]) -> None:
-        """Takes on what is popular, once the shop's moment has moved on by a day.
+        """Takes on that time has passed, and what is popular once that is a day or more.
 
         Args:
             as_of: the moment now; where there are no times, what was popular at the fit stays so.
             histories: all users' up to it; asked for only if they are needed.
         """
         moment = self.moment
-        if as_of is None or moment.as_of is None or as_of - moment.as_of < A_DAY:
+        if as_of is None or moment.as_of is None:
+            return
+        if as_of - moment.as_of < A_DAY:
+            if moment.meetings is not None:
+                elapsed = (as_of - moment.as_of) / A_DAY
+                meetings = replace(moment.meetings, elapsed=elapsed)
+                self._moment = replace(moment, meetings=meetings)
             return
         known = histories()
         self._moment = replace(

@@ -36,6 +36,8 @@ NOTHING_TO_LEARN: Final = (
 )
 ROWS: Final = 2_048
 """Pairs scored at a time: what lies between the layers stays in the processor's cache."""
+NO_SPREAD: Final = 1e-3
+"""A level that deviates by less was one number in training, but for rounding."""
 CALIBRATION: Final = "calibration."
 """Before the names of the calibration's arrays."""
 
@@ -110,7 +112,8 @@ class Ranker:
             raise DataError(NOTHING_TO_LEARN)
         levels = examples.inputs.T[len(self.placed) :]
         mean = [level.mean(dtype=np.float64) for level in levels]
-        spread = [level.std(dtype=np.float64) + 1e-6 for level in levels]
+        spread = np.array([level.std(dtype=np.float64) for level in levels])
+        spread[spread < NO_SPREAD] = 1.0  # nothing is learnt of a constant: a new value is no alarm
         self._level = np.array([mean, spread], dtype=np.float32)
         random = np.random.default_rng(self.seed)
         config = self.config

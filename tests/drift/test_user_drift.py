@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 import polars as pl
 import pytest
 
 from hybridrec import Dataset, RecommenderConfig
+from hybridrec.data.identifiers import IdMap, normalise_ids
 from hybridrec.drift.config import CategoriesConfig, ChangeConfig, DriftConfig
 from hybridrec.drift.report import DriftReport, drift_report
+from hybridrec.drift.segments import user_segments
 from hybridrec.errors import RequestError, UnknownUserError
 from hybridrec.shop import Shop
 from hybridrec.training import build_graph
@@ -198,3 +201,29 @@ def test_a_fitted_recommender_tells_distances_of_embeddings(recommender) -> None
     pytest.importorskip("sklearn")
     clustered = drift_report(without, recommender.config, fusion=recommender.fusion)
     assert clustered.categories.source == "embeddings"
+
+
+@pytest.mark.parametrize("kind", ["tuple", "uuid"])
+def test_ids_of_any_type(make_planted: Callable, kind: str) -> None:
+    shop = make_planted(movers=2, steady=3).shop
+    names = shop.users.values
+    ids = [("web", name) if kind == "tuple" else uuid5(NAMESPACE_URL, name) for name in names]
+    stored, codec = normalise_ids(pl.Series(ids, dtype=pl.Object))
+    shop = replace(shop, users=IdMap(stored, codec))
+
+    report = drift_report(shop, CONFIG, users=[ids[2], ids[0]])
+
+    assert report.to_frame()["user_id"].to_list() == [ids[2], ids[0]]
+    assert report.sentence(ids[0])
+    assert user_segments(shop, CONFIG, number=2).users["user_id"].to_list() == ids
+
+
+def test_a_relation_of_items_that_nobody_met_is_refused(planted) -> None:
+    unmet = pl.DataFrame({"item_id": ["new"], "category": ["Shop > Tea"], "brand": ["A"]})
+    catalogue = pl.concat([planted.catalogue, unmet], how="diagonal")
+    data = Dataset.from_frames(planted.events, catalogue)
+    shop = Shop.of(data, data.histories(), build_graph(data))
+    brand = DriftConfig(categories=CategoriesConfig(relation="brand"))
+
+    with pytest.raises(RequestError, match="relation='brand': no event"):
+        drift_report(shop, CONFIG, brand)

@@ -86,6 +86,11 @@ def test_own_items_that_are_not_allowed_stay_out() -> None:
     assert found(own=3, allowed=[0, 2, 3]) == [0, 2, 3]
 
 
+def test_own_items_leave_their_place_to_the_next_allowed() -> None:
+    assert found(own=1, allowed=[0, 1, 3, 5]) == [0, 3, 5]
+    assert found(own=1, allowed=[0, 1, 2, 3]) == [0, 1, 2, 3]
+
+
 def test_nothing_allowed_gives_no_candidates() -> None:
     assert found(per_source=6, own=3, allowed=[]) == []
 
@@ -127,8 +132,8 @@ def test_candidates_are_allowed_and_the_best_of_each_source_among_them(
             expected |= {int(item) for item in best if free[item]}
         if with_own:
             row = own[[user]].toarray()[0]
-            best = [item for item in np.argsort(-row, kind="stable")[:2] if row[item] > 0]
-            expected |= {int(item) for item in best if free[item]}
+            best = [item for item in np.argsort(-row, kind="stable") if row[item] > 0]
+            expected |= {int(item) for item in [item for item in best if free[item]][:2]}
         assert here == expected
 
 

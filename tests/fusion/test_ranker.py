@@ -98,6 +98,19 @@ def test_a_signal_with_a_level_does_depend_on_it(ranker: Ranker) -> None:
     assert not np.allclose(ranker.score(pairs, shifted), ranker.score(pairs, values), atol=1e-2)
 
 
+@pytest.mark.parametrize("constant", [0.0, 2.8332133])
+def test_a_level_that_was_never_seen_to_vary_is_no_alarm(constant: float) -> None:
+    pairs, values, chosen = made()
+    values[:, 4] = constant
+    ranker = fitted(pairs, values, chosen)
+    before = ranker.score(pairs, values)
+
+    values[:, 4] += 0.2
+    after = ranker.score(pairs, values)
+
+    assert np.abs(after - before).max() < before.std()
+
+
 def test_users_do_not_depend_on_each_other(ranker: Ranker) -> None:
     pairs, values, _ = made()
     at = pairs.of(7)

@@ -407,6 +407,9 @@ class TestSignalsOfTheShopsOwn:
     def test_that_cannot_be_computed(self) -> None:
         with pytest.raises(ConfigError, match=r"'margin': .*needs compute="):
             self.value(Signal("margin", "margin", ""))
+        for group in ("shop/margin", "text/mine"):
+            with pytest.raises(ConfigError, match=f"'margin'.*{group}.*a name without it"):
+                self.value(Signal("margin", group, "", compute=lambda asked: asked.items))
 
     def test_of_too_many_groups_to_take_a_score_apart(self) -> None:
         many = [Signal(f"s{n}", f"g{n}", "", compute=lambda asked: asked.items) for n in range(12)]

@@ -207,7 +207,10 @@ def _filters(
 
 
 def _availability(catalogue: pl.DataFrame, now: datetime) -> dict[str, BoolArray]:
-    """What may be sold at a moment; a limit at midnight is a day, and the whole of it counts."""
+    """What may be sold at a moment.
+
+    A limit at midnight is a day, and the whole of it counts; both in the zone of the column.
+    """
     met: dict[str, BoolArray] = {}
     for column in (Columns.AVAILABLE_FROM, Columns.AVAILABLE_TO):
         if column not in catalogue.columns or catalogue.schema[column] == pl.Null:
@@ -230,17 +233,19 @@ def _availability(catalogue: pl.DataFrame, now: datetime) -> dict[str, BoolArray
             case pl.Datetime(time_zone=None):
                 limit = limit.dt.replace_time_zone("UTC")
             case pl.Datetime():
-                limit = limit.dt.convert_time_zone("UTC")
+                pass
             case other:
                 raise RequestError(
                     f"column {column!r} holds {other}, not dates; give dates, or "
                     "available_only=False"
                 )
+        moment = limit.dt.convert_time_zone("UTC")
         if column == Columns.AVAILABLE_FROM:
-            shown = limit <= now
+            shown = moment <= now
         else:
             whole_day = limit.dt.time() == pl.time(0, 0)
-            shown = (limit >= now) | (whole_day & (limit.dt.offset_by("1d") > now))
+            end = limit.dt.offset_by("1d").dt.convert_time_zone("UTC")
+            shown = (moment >= now) | (whole_day & (end > now))
         met[column] = catalogue.select(shown.fill_null(True)).to_series().to_numpy()
     return met
 

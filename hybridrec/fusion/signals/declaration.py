@@ -31,7 +31,8 @@ class Signal:
     Args:
         name: unique.
         group: what it speaks for in explanations: a scorer's profile (``text/short``),
-            ``affinity``, ``popularity``, ``price``, ``repeat``, or a name of the shop's own.
+            ``affinity``, ``popularity``, ``price``, ``repeat``, or a name of the shop's own
+            without a slash.
         meaning: in words, for people.
         absolute: whether its own level counts.
         relative: whether its place among the user's candidates counts. What is the same for all of

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from hybridrec.arrays import FloatArray
-from hybridrec.errors import ConfigError
+from hybridrec.errors import ConfigError, examples
 from hybridrec.fusion.signals import (
     context,
     order,
@@ -51,11 +51,17 @@ def declared_signals(
             there are too many groups to take scores apart exactly.
     """
     signals = [signal for family in FAMILIES for signal in family.declare(scope, repeats)]
+    groups = {signal.group for signal in signals}
     for signal in extra:
         if signal.compute is None:
             raise ConfigError(f"signal {signal.name!r}: a shop's own signal needs compute=")
         if any(signal.name == known.name for known in signals):
             raise ConfigError(f"signal {signal.name!r}: there is one of this name; choose another")
+        if "/" in signal.group and signal.group not in groups:
+            raise ConfigError(
+                f"signal {signal.name!r}: its group {signal.group!r} has a slash, as a scorer's "
+                f"profile has; use one of {examples(sorted(groups), 20)}, or a name without it"
+            )
         signals.append(signal)
     unions = {signal.group.partition("/")[0] for signal in signals if signal.relative}
     if len(unions) > MOST_GROUPS:

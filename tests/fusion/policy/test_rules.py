@@ -6,7 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from hybridrec import Dataset
 from hybridrec.data.identifiers import IdCodec, IdMap
+from hybridrec.data.new_items import read_new_items
 from hybridrec.errors import ConfigError, RequestError, UnknownItemError
 from hybridrec.fusion.policy import Boost, Pin, Policy, Rules, rules_of
 
@@ -92,6 +94,24 @@ class TestFilters:
         allowed = rules(Policy(), catalogue, at=date(2024, 3, 2)).allowed
         assert allowed is not None
         assert allowed.tolist() == [True, dtype == pl.Null, True, True, True]
+
+    @pytest.mark.parametrize(
+        ("at", "shown"),
+        [
+            (datetime(2026, 5, 31, 21, 59, tzinfo=UTC), True),
+            (datetime(2026, 5, 31, 22, 0, tzinfo=UTC), False),
+        ],
+    )
+    def test_a_day_is_one_where_it_was_told(self, at: datetime, shown: bool) -> None:
+        events = pl.DataFrame({"user_id": ["u"], "item_id": ["a"], "timestamp": ["2026-05-01"]})
+        items = pl.DataFrame({"item_id": ["a", "b"], "available_to": [date(2026, 5, 31), None]})
+        data = Dataset.from_frames(events, items, time_zone="Europe/Berlin")
+        ids = IdMap(data.catalogue["item_id"], IdCodec("str"))
+        new = read_new_items(items[:1].with_columns(item_id=pl.lit("c")), data.catalogue, ids)
+        for catalogue in (data.catalogue, pl.concat([new, data.catalogue[1:]])):
+            allowed = rules(Policy(), catalogue, at=at).allowed
+            assert allowed is not None
+            assert allowed.tolist() == [shown, True]
 
     def test_times_of_items_that_cannot_be_read_are_refused(self) -> None:
         for column, problem in (["soon", *"    "], "'soon'"), ([1, 2, 3, 4, 5], "Int64"):

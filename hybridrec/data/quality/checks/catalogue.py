@@ -192,9 +192,10 @@ def _outside(inspection: Inspection, column: str, side: str) -> Flagged | None:
     moments = inspection.events.select(Columns.ITEM, Columns.TIMESTAMP).join(
         limits, on=Columns.ITEM, how="left", maintain_order="left"
     )
-    moment, limit = pl.col(Columns.TIMESTAMP), pl.col(column)
-    # a limit is a day; the whole of it counts
-    outside = moment < limit if side == "before" else moment >= limit.dt.offset_by("1d")
+    # a limit is a day, where it was told; the whole of it counts
+    limit = pl.col(column) if side == "before" else pl.col(column).dt.offset_by("1d")
+    moment, limit = pl.col(Columns.TIMESTAMP), limit.dt.convert_time_zone("UTC")
+    outside = moment < limit if side == "before" else moment >= limit
     rows = rows_where(moments, outside)
     return Flagged(rows, f"{counted(rows.len(), 'event')} {side} their item's {column}", column)
 
