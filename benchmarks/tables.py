@@ -99,7 +99,7 @@ def summary(results: Mapping[str, Sequence[Row]]) -> str:
         lines.append(
             [
                 name,
-                " / ".join(m.removeprefix("full_") for m in rows[0].metrics),
+                " / ".join(rows[0].metrics),
                 f"**{figures(ours)}**",
                 f"{best.model} {figures(best)}",
                 f"{lead(best.metrics[metric])} σ",

@@ -81,8 +81,9 @@ class CandidatesConfig(Settings):
     """Which items reach the ranker."""
 
     per_source: int = Field(80, ge=1)
-    """Best items of every scorer under every profile, of those popular now, and of those popular
-    now in the user's categories."""
+    """Best items of every tower under the long and the short profile, of every item-to-item matrix
+    under the short and the last, of those popular now, and of those popular now in the user's
+    categories."""
     search_dims: int | None = Field(96, ge=1)
     """Wider embeddings are searched on so many principal axes; candidates are scored in all
     dimensions. Null searches in all."""
