@@ -76,6 +76,7 @@ def save(
     Raises:
         ArtifactError: ``directory`` exists and is no recommender.
     """
+    directory = directory.resolve()  # a link stays one
     if directory.exists() and not (directory / MANIFEST).is_file():
         raise ArtifactError(
             f"{directory} exists and is no saved recommender; give a new directory or an old one's"
@@ -114,8 +115,8 @@ def load(
     check(directory)
     config = RecommenderConfig.from_yaml(directory / "config.yaml")
     ids = json.loads((directory / "ids.json").read_text(encoding="utf-8"))
-    catalogue = pl.read_parquet(directory / "catalogue.parquet")
-    users = pl.read_parquet(directory / "users.parquet")[Columns.USER]
+    catalogue = pl.read_parquet(directory / "catalogue.parquet", glob=False)
+    users = pl.read_parquet(directory / "users.parquet", glob=False)[Columns.USER]
     graph = KnowledgeGraph.load(directory / "graph") if (directory / "graph").is_dir() else None
     events = _read_arrays(directory / "histories.safetensors")
     as_of = _read_time(ids["as_of"])
@@ -162,7 +163,7 @@ def load(
         Moment(catalogue, affinity, matrices, statistics, prices, counted, order, meetings)
     )
     fusion.restore_rankers(_read_arrays(directory / "rankers.safetensors"))
-    curves = Curves.from_polars(pl.read_parquet(directory / "curves.parquet"))
+    curves = Curves.from_polars(pl.read_parquet(directory / "curves.parquet", glob=False))
     return config, fusion, shop, curves
 
 
@@ -209,7 +210,7 @@ def check(directory: Path) -> None:
         file = directory / name
         if not file.is_file():
             raise ArtifactError(f"{directory}: the file {name} is missing")
-        if _digest(file.read_bytes()) != expected:
+        if _file_digest(file) != expected:
             raise ArtifactError(f"{directory}: the file {name} is damaged (sha256 does not match)")
     foreign = set(_files(directory)) - set(listed)
     if foreign:
@@ -261,7 +262,7 @@ def _write(
         _write_arrays(directory / "towers" / f"{name}.safetensors", tower.state())
     _write_arrays(directory / "rankers.safetensors", fusion.ranker_state())
     curves.to_polars().write_parquet(directory / "curves.parquet")
-    listed = {name: _digest((directory / name).read_bytes()) for name in _files(directory)}
+    listed = {name: _file_digest(directory / name) for name in _files(directory)}
     manifest = {
         "format": FORMAT,
         "version": VERSION,
@@ -289,8 +290,8 @@ def _read_users(
 ) -> tuple[AttributePopularity, pl.DataFrame] | tuple[None, None]:
     if not folder.is_dir():
         return None, None
-    groups = pl.read_parquet(folder / "groups.parquet")
-    newcomers = pl.read_parquet(folder / "newcomers.parquet")
+    groups = pl.read_parquet(folder / "groups.parquet", glob=False)
+    newcomers = pl.read_parquet(folder / "newcomers.parquet", glob=False)
     arrays = _read_arrays(folder / "counts.safetensors")
     counts = csr_array(
         (arrays["counts"], arrays["items"], arrays["indptr"]), shape=(groups.height, n_items)
@@ -332,12 +333,16 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def _file_digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def _write_arrays(file: Path, arrays: Arrays) -> None:
-    from safetensors.numpy import save as serialised
+    from safetensors.numpy import save_file
 
     file.parent.mkdir(exist_ok=True)
-    content = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    file.write_bytes(serialised(content))
+    save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, file)
 
 
 def _read_arrays(file: Path) -> dict[str, npt.NDArray[Any]]:

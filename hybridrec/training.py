@@ -45,6 +45,7 @@ from hybridrec.learning.session import FitSession
 from hybridrec.progress import stage
 from hybridrec.towers.base import Tower, TrainingData
 from kg import KnowledgeGraph
+from kg.errors import KnowledgeGraphError
 
 SHORTEST_SHARE = 0.2
 """Where the data span less than two horizons, the ranker learns from this share of the span."""
@@ -196,15 +197,21 @@ def build_graph(data: Dataset) -> KnowledgeGraph | None:
 
     Returns:
         The graph, or ``None`` if it has no edges.
+
+    Raises:
+        DataError: triples that cannot be joined to the catalogue.
     """
     unnamed = pl.col("role").is_in(["ignored", "personal"])
     named = Columns.TITLE in data.roles.filter(~unnamed)["column"]
-    graph = KnowledgeGraph.from_catalogue(
-        data.catalogue,
-        name=Columns.TITLE if named else None,
-        attributes=attributes(data.roles),
-        triples=data.triples,
-    )
+    try:
+        graph = KnowledgeGraph.from_catalogue(
+            data.catalogue,
+            name=Columns.TITLE if named else None,
+            attributes=attributes(data.roles),
+            triples=data.triples,
+        )
+    except KnowledgeGraphError as error:
+        raise DataError(f"{error}. data.check() tells more, and data.clean() mends it") from error
     return graph if graph.n_triples else None
 
 

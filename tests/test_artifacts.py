@@ -106,3 +106,21 @@ def test_a_save_killed_between_its_renames_loses_nothing(
     copied.rename(copied.with_name(".model-0123456789abcdef-old"))
     recommender.save(copied)
     assert [path.name for path in copied.parent.iterdir()] == ["model"]
+
+
+def test_any_name_will_do(copied: Path, recommender: Recommender) -> None:
+    place = copied.with_name("[v2] *?")
+    recommender.save(place)
+
+    assert len(Recommender.load(place).items) == 64
+
+
+def test_a_link_stays_one(copied: Path, recommender: Recommender) -> None:
+    link = copied.with_name("current")
+    link.symlink_to(copied)
+
+    recommender.save(link)
+
+    assert link.is_symlink()
+    assert sorted(path.name for path in copied.parent.iterdir()) == ["current", "model"]
+    assert len(Recommender.load(link).items) == 64

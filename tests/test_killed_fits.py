@@ -159,6 +159,14 @@ def test_the_same_data_are_known_however_they_lie_in_memory(dataset: Dataset) ->
     )
 
 
+def test_a_file_is_no_place_for_checkpoints(tmp_path: Path) -> None:
+    (tmp_path / "fit").write_text("mine")
+
+    with pytest.raises(ArtifactError, match="fit is a file; give a directory"):
+        Checkpoints.open(tmp_path / "fit", "x")
+    assert (tmp_path / "fit").read_text() == "mine"
+
+
 def test_another_function_of_a_signal_is_another_fit(dataset: Dataset) -> None:
     def ones(asked: Asked) -> FloatArray:
         return np.ones(len(asked.pairs), dtype=np.float32)

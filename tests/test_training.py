@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from hybridrec import Dataset, RecommenderConfig
-from hybridrec.training import split_for_ranker
+from hybridrec.errors import DataError
+from hybridrec.training import build_graph, split_for_ranker
 
 START = datetime(2026, 1, 1)
 EVENTS = pl.DataFrame(
@@ -32,3 +33,12 @@ def test_what_came_after_the_moment(days: float | None, after: list[tuple[str, s
 
     assert sorted(held_out.events.select("user_id", "item_id").rows()) == after
     assert before.events.height + len(after) == EVENTS.height
+
+
+def test_triples_that_join_nothing_are_refused_as_data() -> None:
+    triples = pl.DataFrame({"head": ["nowhere"], "relation": ["is"], "tail": ["lost"]})
+    catalogue = pl.DataFrame({"item_id": ["a", "b", "c"], "brand": ["x", "x", "y"]})
+    data = Dataset.from_frames(EVENTS, catalogue, triples=triples)
+
+    with pytest.raises(DataError, match=r"'nowhere'.*data\.clean\(\) mends it"):
+        build_graph(data)

@@ -15,7 +15,7 @@ from hybridrec.data.identifiers import IdCodec
 from hybridrec.data.live import EPOCH, MARKS, MICROSECOND, MarkArray, microseconds
 from hybridrec.data.sources import read_frame
 from hybridrec.data.tables import key_columns, with_ids, with_numbers
-from hybridrec.data.times import with_times
+from hybridrec.data.times import in_utc, with_times
 from hybridrec.errors import DataError, examples
 
 LABEL: Final = "new events"
@@ -27,7 +27,7 @@ ahead, and clocks go wrong."""
 def read_arrivals(
     events: Any, user_codec: IdCodec, item_codec: IdCodec, *, timed: bool, time_zone: str = "UTC"
 ) -> pl.DataFrame:
-    """New events as a table: ids in stored form, times in UTC, in order of time.
+    """New events as a table: ids in stored form, times in UTC, in the order given.
 
     Args:
         events: a dataframe with the columns of the events.
@@ -88,7 +88,7 @@ def latest_moment(
             raise DataError(f"as_of={as_of}: the recommender was fitted on events without times")
         return None
     if as_of is not None:
-        as_of = as_of.replace(tzinfo=UTC) if as_of.tzinfo is None else as_of.astimezone(UTC)
+        as_of = in_utc(as_of)
         if as_of < known:
             raise DataError(
                 f"as_of={_written(as_of)} lies before {_written(known)}, which the recommender "

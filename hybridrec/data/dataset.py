@@ -409,8 +409,8 @@ class Dataset:
             triples = triples.filter(~_names_item(triples, "tail", self.catalogue, kept))
         return replace(
             self,
-            events=self.events.join(kept, on=Columns.ITEM, how="semi"),
-            catalogue=self.catalogue.join(kept, on=Columns.ITEM, how="semi"),
+            events=self.events.join(kept, on=Columns.ITEM, how="semi", maintain_order="left"),
+            catalogue=self.catalogue.join(kept, on=Columns.ITEM, how="semi", maintain_order="left"),
             triples=triples,
         )
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from hybridrec.data.columns import Columns
-from hybridrec.data.splits import in_utc, positive_days
-from hybridrec.data.times import UTC_TIME
+from hybridrec.data.splits import positive_days
+from hybridrec.data.times import UTC_TIME, in_utc
 from hybridrec.errors import DataError, examples
 from kg.derived.baskets import BasketSettings, frequent_pairs
 

@@ -46,7 +46,8 @@ class IdCodec:
                         f"an id of type tuple with a {type(part).__name__} ({value!r}) cannot be "
                         "stored; a tuple may hold int, str and uuid.UUID"
                     )
-        return cls({str: "str", int: "int"}.get(type(value), type(value).__name__))
+        kinds = (str, int, UUID, tuple)
+        return cls(next(kind.__name__ for kind in kinds if isinstance(value, kind)))
 
     def encode(self, value: Hashable) -> str | int:
         """The stored form of one id."""
@@ -79,14 +80,21 @@ def normalise_ids(column: pl.Series) -> tuple[pl.Series, IdCodec]:
     Raises:
         DataError: if the column is empty of ids, holds floats with fractions or mixes types.
     """
+    if column.dtype.is_float():
+        column = column.fill_nan(None)  # how pandas writes null
     if column.null_count() == column.len():
         raise DataError(f"column {column.name!r} holds no id at all: every value is null")
     if column.dtype in (pl.Categorical, pl.Enum):
         column = column.cast(pl.String)
     if column.dtype.is_integer():
         # one type for all integers, so that tables meet; only what is above Int64 stays unsigned
-        fits = column.dtype != pl.UInt64 or int(column.max()) < 2**63  # type: ignore[arg-type]
-        return column.cast(pl.Int64 if fits else pl.UInt64), IdCodec("int")
+        least, most = int(column.min()), int(column.max())  # type: ignore[arg-type]
+        if least < -(2**63) or most >= 2**64 or (least < 0 and most >= 2**63):
+            raise DataError(
+                f"column {column.name!r} runs from {least} to {most}, which 64 bits cannot hold; "
+                "give the ids as strings"
+            )
+        return column.cast(pl.Int64 if most < 2**63 else pl.UInt64), IdCodec("int")
     if column.dtype == pl.String:
         return column, IdCodec("str")
     if column.dtype.is_float():

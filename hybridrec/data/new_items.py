@@ -85,6 +85,8 @@ def _of_type(column: pl.Series, schema: pl.Schema) -> pl.Series:
     texts = (pl.String, pl.Categorical, pl.Enum)
     if given == wanted or wanted == pl.Null or (given in texts and wanted in texts):
         return column
+    if column.name in Columns.NUMBERS and given.is_float() and wanted.is_integer():
+        return column  # the catalogue's own widen: prices were whole until now
     kinds = (given.is_numeric(), wanted.is_numeric()), (given.is_temporal(), wanted.is_temporal())
     if given == pl.Null or any(all(kind) for kind in kinds) or given.is_nested():
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from hybridrec.data.columns import Columns
+from hybridrec.data.times import in_utc
 from hybridrec.errors import DataError, examples
 
 if TYPE_CHECKING:
@@ -344,11 +345,6 @@ def split_by_group(
         side = "no event is" if held_out.is_empty() else "all events are"
         raise DataError(f"{side} in the groups {examples(sorted(wanted, key=repr))} of {column!r}")
     return _past(data, rest), replace(data, events=held_out)
-
-
-def in_utc(moment: datetime) -> datetime:
-    """The moment in UTC; one that names no zone is taken as UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def positive_days(name: str, days: float) -> timedelta:

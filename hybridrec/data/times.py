@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 
 import polars as pl
@@ -74,11 +75,19 @@ def with_limits(
     time_zone: str = "UTC",
     time_format: str | None = None,
 ) -> pl.DataFrame:
-    """As :func:`with_times`, in the zone they were told in: there a limit at midnight is a day."""
+    """As :func:`with_times`, in the column's zone or ``time_zone``: there a midnight is a day.
+
+    An offset written in text is no zone of the column.
+    """
     dtype = frame.schema[column]
     zone = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
     frame = with_times(frame, table, column, time_zone=time_zone, time_format=time_format)
     return frame.with_columns(pl.col(column).dt.convert_time_zone(zone or time_zone))
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The moment in UTC; one that names no zone is taken as UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def blank_as_null(text: pl.Series) -> pl.Series:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import polars as pl
+from rich.markup import escape
 from rich.table import Table
 
 from hybridrec.console import console
@@ -28,7 +29,7 @@ def print_drift(report: DriftReport, language: str = "en", *, everyone: bool = F
         everyone: list all users of the report, steady ones too.
     """
     out, told = console(), words(language)
-    out.print(f"[bold]{report.refit_sentence(language)}[/bold]", highlight=False)
+    out.print(f"[bold]{escape(report.refit_sentence(language))}[/bold]", highlight=False)
     if report.mix is not None:
         since = day(report.mix.present_from, language)
         table = Table(title=told["grew"], caption=told["grew_reading"].format(date=since))
@@ -38,7 +39,8 @@ def print_drift(report: DriftReport, language: str = "en", *, everyone: bool = F
             table.add_column(told[name], justify="right")
         for row in report.mix.movements.head(MOST_ROWS).iter_rows(named=True):
             change = written(100 * row["change"], 2, sign="+")
-            table.add_row(row["category"], percent(row["before"]), percent(row["present"]), change)
+            shares = percent(row["before"]), percent(row["present"])
+            table.add_row(escape(row["category"]), *shares, change)
         out.print(table)
     frame = report.users.frame if everyone else report.users.moved.head(MOST_ROWS)
     known = report.users.frame.filter(pl.col("verdict") != "unknown").height
@@ -54,7 +56,8 @@ def print_drift(report: DriftReport, language: str = "en", *, everyone: bool = F
     table.add_column(told["probability"], justify="right")
     for row in frame.iter_rows(named=True):
         probability = "–" if row["probability"] is None else certainty(row["probability"])
-        table.add_row(str(row["user_id"]), change_sentence(row, language), probability)
+        sentence = escape(change_sentence(row, language))
+        table.add_row(escape(str(row["user_id"])), sentence, probability)
     out.print(table)
 
 
@@ -68,7 +71,7 @@ def print_segments(segments: Segments, language: str = "en") -> None:
         table.add_column(name.replace("_", " "), justify="right")
     for row in segments.table.iter_rows(named=True):
         table.add_row(
-            str(row["segment"]), row[f"name_{language}"], f"{row['users']:,}",
+            str(row["segment"]), escape(row[f"name_{language}"]), f"{row['users']:,}",
             percent(row["share"]), *(f"{row[name]:.3g}" for name in habits),
         )  # fmt: skip
     console().print(table)

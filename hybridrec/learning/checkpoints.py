@@ -44,6 +44,8 @@ class Checkpoints:
         """
         directory = Path(directory)
         header = directory / HEADER
+        if directory.exists() and not directory.is_dir():
+            raise ArtifactError(f"{directory} is a file; give a directory for checkpoints")
         if directory.exists() and not header.is_file() and any(_settled(directory)):
             raise ArtifactError(
                 f"{directory} exists and holds no checkpoints; give a new directory for them"

@@ -107,8 +107,9 @@ def tune(
     base = base or RecommenderConfig()
     space.check(base)
     study = _study(Path(file), _identity(data, space, base, part), base)
+    finished = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
     for trial in study.get_trials(deepcopy=False):
-        if trial.state is TrialState.RUNNING:
+        if trial.state is TrialState.RUNNING:  # killed, and tried anew
             study.tell(trial.number, state=TrialState.FAIL)
             study.enqueue_trial(trial.params)
 
@@ -131,7 +132,7 @@ def tune(
             logger.warning("trial %d failed: %s", trial.number, error)
             raise
 
-    missing = trials - sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+    missing = trials - finished
     with counter(f"tuning {part}", max(missing, 0)) as advance:
         study.optimize(
             objective,
@@ -140,8 +141,9 @@ def tune(
             callbacks=[lambda *_: advance()],
         )
     if not study.get_trials(states=[TrialState.COMPLETE]):
-        errors = [trial.user_attrs.get(ERROR) for trial in study.trials]
-        raise ConfigError(f"no trial of {file} could be measured; the last error: {errors[-1]}")
+        errors = [trial.user_attrs[ERROR] for trial in study.trials if ERROR in trial.user_attrs]
+        last = f"; the last error: {errors[-1]}" if errors else ""
+        raise ConfigError(f"no trial of {file} could be measured{last}")
     return Search(study, base)
 
 

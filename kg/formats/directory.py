@@ -102,7 +102,7 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 def _read_parquet(file: Path, schema: dict[str, Any]) -> pl.DataFrame:
     try:
-        frame = pl.read_parquet(file)
+        frame = pl.read_parquet(file, glob=False)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise GraphFileError(f"{file} cannot be read: {error}") from error
     known = {c: dtype for c, dtype in frame.schema.items() if not c.startswith(_NUMBER)}

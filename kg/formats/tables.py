@@ -109,7 +109,7 @@ def read_table(path: Path, required: tuple[str, ...], *, headless: bool = False)
     if suffix in _SEPARATORS:
         return read_delimited(path, _SEPARATORS[suffix], required, headless=headless)
     try:
-        table = Table(path, pl.read_parquet(path))
+        table = Table(path, pl.read_parquet(path, glob=False))
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise GraphFileError(f"{path} cannot be read: {error}") from error
     table.texts(*required)

@@ -355,6 +355,11 @@ class TestFaults:
         with pytest.raises(DataError, match=rf"^events: cannot read .*{path.name}, line 4: \S"):
             Dataset.from_files(path)
 
+    def test_a_long_value_is_none(self, tmp_path: Path) -> None:
+        lines = ["user_id,item_id,note", "a,x,y", f"a,x,{'long ' * 40_000}", 'b,"y']
+        with pytest.raises(DataError, match=r"line 4: unexpected end of data"):
+            Dataset.from_files(csv(tmp_path / "events.csv", *lines))
+
     def test_late_in_a_file_are_found(self, tmp_path: Path) -> None:
         for name, good, bad in (
             ("events.csv", "a,x", "a,x,y"),

@@ -1,7 +1,9 @@
 """Any dataframe in, the same dataset out; what cannot be read is refused by name."""
 
+import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -254,6 +256,37 @@ def test_a_blank_id_is_no_id(column: str, blank: str) -> None:
 
     assert data.events[column].null_count() > 0
     assert blank not in data.events[column]
+
+
+def test_objects_of_pandas_are_what_they_hold() -> None:
+    made = uuid.uuid4()
+    items = pd.DataFrame(
+        {
+            "item_id": ["x", "y"],
+            "tags": [["red", "new"], ["red"]],
+            "vegan": [True, np.nan],
+            "since": [date(2024, 1, 1), None],
+            "price": [Decimal("2.5"), None],
+            "key": [made, np.nan],
+        }
+    )
+    events = pd.DataFrame({"user_id": [made, np.nan], "item_id": ["x", "y"]})
+    events["timestamp"] = pd.to_datetime(["2024-01-02", "2024-01-03"]).date
+
+    data = Dataset.from_frames(events, items)
+
+    assert data.catalogue.drop("item_id").to_dicts() == [
+        {
+            "tags": ["red", "new"],
+            "vegan": True,
+            "since": date(2024, 1, 1),
+            "price": 2.5,
+            "key": str(made),
+        },
+        {"tags": ["red"], "vegan": None, "since": None, "price": None, "key": None},
+    ]
+    assert data.as_of == datetime(2024, 1, 3, tzinfo=UTC)
+    assert data.events["user_id"].to_list() == [str(made), None]
 
 
 def test_integers_that_pandas_made_floats_stay_integers() -> None:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Hashable
 from io import BytesIO
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -210,3 +211,30 @@ def test_unsigned_ids_above_the_signed_range_survive() -> None:
 
     assert set(data.users.values) == set(ids)
     assert data.users.row(2**63 + 5) >= 0
+
+
+class Key(NamedTuple):
+    platform: str
+    number: int
+
+
+def test_named_tuples_are_tuples() -> None:
+    known = id_map([Key("web", 7), Key("app", 8)])
+
+    assert known.ids_of([1]) == [("app", 8)]
+    assert known.row(("web", 7)) == 0
+
+
+def test_missing_ids_of_floats_are_null() -> None:
+    stored, codec = normalise_ids(pl.Series("id", [1.0, float("nan")]))
+
+    assert stored.to_list() == [1, None]
+    assert codec.name == "int"
+
+
+@pytest.mark.parametrize(
+    ("ids", "dtype"), [([2**64], pl.Int128), ([-1, 2**63], pl.Int128), ([-(2**63) - 1], pl.Int128)]
+)
+def test_integers_beyond_64_bits_are_refused(ids: list[int], dtype: Any) -> None:
+    with pytest.raises(DataError, match="64 bits cannot hold; give the ids as strings"):
+        normalise_ids(pl.Series("id", ids, dtype=dtype))

@@ -60,3 +60,12 @@ def test_the_text_is_encoded_as_at_the_fit(recommender: Recommender, tower: Text
 
 def test_without_a_history_no_word_speaks(recommender: Recommender) -> None:
     assert recommender.explain(history=[], item="i01").words() == ()
+
+
+def test_words_that_are_never_read_are_not_taken_out(tower: TextTower) -> None:
+    text = "roast bean " + " ".join(f"word{n}" for n in range(50_000))
+
+    words, effects = tower.word_effects(text, np.ones((1, tower.item_embeddings.shape[1])))
+
+    assert words[:2] == ["roast", "bean"]
+    assert len(words) == len(effects) <= tower.encoder.longest // len("word1 ")

@@ -129,9 +129,22 @@ class TestTune:
 
         states = [trial.state for trial in search.study.trials]
         assert states.count(TrialState.FAIL) == 2  # the killed one, and the one left running
-        assert states.count(TrialState.COMPLETE) == 3
+        assert states.count(TrialState.COMPLETE) == 4  # two before, the one left running, one more
         assert any("towers.collaborative.regularization" in t.params for t in search.study.trials)
         assert tune(dataset, SPACE, file, 5, base=BASE, part="collaborative").best == search.best
+
+    def test_that_was_killed_in_its_last_trial_repeats_it(
+        self, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(study_module, "measure", lambda *_: 0.5)
+        file = tmp_path / "s.db"
+        tune(dataset, SPACE, file, 2, base=BASE, part="collaborative")
+        _leave_running(file)
+
+        search = tune(dataset, SPACE, file, 3, base=BASE, part="collaborative")
+
+        states = [trial.state for trial in search.study.trials]
+        assert states.count(TrialState.COMPLETE) == 3
 
     def test_does_not_measure_the_same_settings_twice(
         self, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -20,6 +20,8 @@ import polars as pl
 GZIP: Final = b"\x1f\x8b"
 ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
 
+LONGEST_FIELD: Final = 2**31 - 1
+"""Characters of one value; Python's own limit of 131,072 would be blamed in place of the fault."""
 _JSON_LINES_AT_ONCE: Final = 10_000
 
 UNREADABLE: Final = (
@@ -80,6 +82,14 @@ def lines_of(path: Path) -> Iterator[bytes]:
 
 
 def _row_fault(lines: Iterator[bytes], separator: str) -> str | None:
+    limit = csv.field_size_limit(LONGEST_FIELD)
+    try:
+        return _bad_row(lines, separator)
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _bad_row(lines: Iterator[bytes], separator: str) -> str | None:
     record: list[str] = []
 
     def text() -> Iterator[str]:

@@ -11,6 +11,9 @@ import polars as pl
 
 from hybridrec.errors import DataError
 
+FEW: Final = 100
+"""Values by which a column of objects is looked at first."""
+
 TABLES: Final = ("events", "catalogue", "triples", "users", "identities")
 """The tables a dataset is made of."""
 
@@ -72,8 +75,8 @@ def read_frame(frame: Any, table: str) -> pl.DataFrame:
     eager = native.collect() if isinstance(native, nw.LazyFrame) else native
     plain = [name for name, dtype in eager.schema.items() if not isinstance(dtype, nw.Object)]
     columns = {name: _plain_column(eager[name], table) for name in plain}
-    for name in set(eager.columns) - set(plain):  # UUIDs, tuples: Python objects stay what they are
-        columns[name] = pl.Series(name, eager[name].to_list(), dtype=pl.Object)
+    for name in set(eager.columns) - set(plain):
+        columns[name] = _object_column(eager[name])
     return pl.DataFrame([columns[name] for name in eager.columns])
 
 
@@ -82,3 +85,21 @@ def _plain_column(column: nw.Series[Any], table: str) -> pl.Series:
         return column.to_polars()
     except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{table}: column {column.name!r} mixes types: {error}") from error
+
+
+def _object_column(column: nw.Series[Any]) -> pl.Series:
+    """A pandas column of Python objects: lists, truths with gaps, dates and decimals as such.
+
+    What has no type in a table, such as UUIDs and tuples, stays objects.
+    """
+    kinds = (pl.Boolean, pl.Date, pl.Datetime, pl.Decimal, pl.List, pl.String)
+    tuples = any(isinstance(value, tuple) for value in column.head(FEW).to_list())
+    try:
+        read = None if tuples else column.to_polars()
+    except (ImportError, TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        read = None
+    if read is not None and (isinstance(read.dtype, kinds) or read.dtype.is_numeric()):
+        return read
+    missing = column.is_null().to_list()  # NaN, NaT and NA are nulls there
+    values = [None if m else v for v, m in zip(column.to_list(), missing, strict=True)]
+    return pl.Series(column.name, values, dtype=pl.Object)

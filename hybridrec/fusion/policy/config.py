@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal, Self, TypeAlias
 from uuid import UUID
 
 import yaml
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from hybridrec.data.times import in_utc
 from hybridrec.settings import Settings
 
 ItemId: TypeAlias = str | int | UUID | tuple[str | int | UUID, ...]
@@ -147,7 +148,7 @@ def moment(when: Moment) -> datetime:
     """
     if not isinstance(when, datetime):
         when = datetime.combine(when, time())
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    return in_utc(when)
 
 
 def _checked(where: str, name: str) -> str:

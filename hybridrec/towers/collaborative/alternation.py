@@ -11,7 +11,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from hybridrec.learning.memory import available_memory, require_memory
+from hybridrec.learning.memory import GIGABYTE, available_memory, require_memory
 from hybridrec.parallel import one_pool, side_by_side
 from hybridrec.towers.collaborative.conjugate import (
     SMALLEST,
@@ -35,7 +35,6 @@ WORK_ARRAYS = 8
 """Arrays of a block's size that conjugate gradients hold at once."""
 FREE_SHARE = 0.8
 """Of a GPU's free memory, what factors may take unless told otherwise."""
-GIGABYTE = 1e9
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,14 @@
 """Neighbour sampling, for graphs that do not fit into memory with all their states.
 
 ``NeighborLoader`` of torch-geometric needs pyg-lib or torch-sparse, compiled for the very version
-of torch. This sampler is numpy alone and fits the same loaders (``NodeLoader``).
+of torch. This sampler is numpy alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
-from torch_geometric.sampler import BaseSampler, NodeSamplerInput, SamplerOutput
 
 from hybridrec.arrays import DoubleArray, IntArray
 from hybridrec.towers.graph.adjacency import Messages
@@ -33,7 +30,7 @@ class Neighbourhood:
     scales: DoubleArray
 
 
-class RelationalNeighbourSampler(BaseSampler):  # type: ignore[misc]
+class RelationalNeighbourSampler:
     """Draws neighbours of every node within each relation, so that large relations hide none.
 
     Args:
@@ -42,7 +39,6 @@ class RelationalNeighbourSampler(BaseSampler):  # type: ignore[misc]
         n_relations: kinds of edges.
         neighbours: drawn for each node and relation, with replacement where there are more.
         layers: hops.
-        seed: of loaders; :meth:`sample` takes a generator instead.
     """
 
     def __init__(
@@ -52,14 +48,12 @@ class RelationalNeighbourSampler(BaseSampler):  # type: ignore[misc]
         n_relations: int,
         neighbours: int,
         layers: int,
-        seed: int = 0,
     ) -> None:
         self.messages = messages
         self.n_nodes = n_nodes
         self.n_relations = n_relations
         self.neighbours = neighbours
         self.layers = layers
-        self.random = np.random.default_rng(seed)
         groups = messages.targets * n_relations + messages.kinds
         self.order = np.argsort(groups, kind="stable")
         counts = np.bincount(groups, minlength=n_nodes * n_relations)
@@ -83,24 +77,6 @@ class RelationalNeighbourSampler(BaseSampler):  # type: ignore[misc]
             known += frontier.size
             nodes.append(frontier)
         return Neighbourhood(np.concatenate(nodes), np.concatenate(edges), np.concatenate(scales))
-
-    def sample_from_nodes(self, index: NodeSamplerInput, **_: Any) -> SamplerOutput:
-        """What ``torch_geometric.loader.NodeLoader`` asks for."""
-        seeds = index.node.numpy()
-        found = self.sample(seeds, self.random)
-        local = np.empty(self.n_nodes, dtype=np.int64)
-        local[found.nodes] = np.arange(found.nodes.size)
-        return SamplerOutput(
-            node=torch.from_numpy(found.nodes),
-            row=torch.from_numpy(local[self.messages.sources[found.edges]]),
-            col=torch.from_numpy(local[self.messages.targets[found.edges]]),
-            edge=torch.from_numpy(found.edges),
-            metadata=(index.input_id, index.time),
-        )
-
-    def sample_from_edges(self, index: Any, neg_sampling: Any = None) -> SamplerOutput:
-        """Links are sampled as their two ends; see :meth:`sample_from_nodes`."""
-        raise NotImplementedError("sample the nodes at both ends of the links")
 
     def _draw(self, nodes: IntArray, random: np.random.Generator) -> tuple[IntArray, DoubleArray]:
         groups = (nodes[:, None] * self.n_relations + np.arange(self.n_relations)).ravel()

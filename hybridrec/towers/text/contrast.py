@@ -83,14 +83,15 @@ class Contrast:
         first = torch.from_numpy(corpus.embed_all(versions.shape[0]))
         self.remembered = first.to(device)
         """``(n_texts, dim)`` what the encoder last said of every text."""
-        self._stale = False
+        self.stale = torch.zeros((), dtype=torch.bool, device=device)
+        """Whether the encoder has learnt since all were encoded; kept with what is remembered."""
 
     def refresh(self) -> FloatArray:
         """Encodes all texts, unless nothing was learnt since; gives what is remembered."""
-        if self._stale:
+        if self.stale:
             embeddings = torch.from_numpy(self.corpus.embed_all(self._versions.shape[0]))
             self.remembered.copy_(embeddings)
-            self._stale = False
+            self.stale.fill_(False)
         return np.asarray(self.remembered.cpu().numpy())
 
     def __call__(self, step: int) -> Tensor:
@@ -119,7 +120,7 @@ class Contrast:
             embeddings = self.corpus.embed(read)
         original = torch.from_numpy(texts[read == texts]).to(self.device)
         self.remembered[original] = embeddings.detach()[torch.from_numpy(read == texts)]
-        self._stale = True
+        self.stale.fill_(True)
         offsets = self._offsets(texts) - self._log_drawn[texts]
         return Candidates(texts, embeddings, offsets, np.ones(texts.size, dtype=bool))
 

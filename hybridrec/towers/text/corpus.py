@@ -61,11 +61,6 @@ class Corpus:
         )
         self._states = self._computed()
 
-    @property
-    def tokens(self) -> list[TokenRow]:
-        """Of every text."""
-        return self._tokens
-
     def join(self, lexicon: Lexicon | None) -> None:
         """Lets embeddings from here on be those of the encoder and, beside them, of a lexicon."""
         self._lexical = None if lexicon is None else lexicon.embed(self._tokens)

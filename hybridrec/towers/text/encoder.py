@@ -77,14 +77,17 @@ class TextEncoder(nn.Module):
         """How many layers gradients pass through."""
         return int(getattr(self.model.config, "num_hidden_layers", 1)) - self.frozen_layers
 
+    @property
+    def longest(self) -> int:
+        """How many characters of a text are read at most."""
+        return self.max_tokens * LONGEST_WORDS
+
     def tokens(self, texts: list[str]) -> list[TokenRow]:
         """Token numbers of every text, special tokens included."""
         if not texts:
             return []
-        longest = self.max_tokens * LONGEST_WORDS
-        encoded = self.tokenizer(
-            [text[:longest] for text in texts], truncation=True, max_length=self.max_tokens
-        )
+        read = [text[: self.longest] for text in texts]
+        encoded = self.tokenizer(read, truncation=True, max_length=self.max_tokens)
         return [np.asarray(row, dtype=np.int32) for row in encoded["input_ids"]]
 
     def lower(self, tokens: list[TokenRow]) -> Tensor:

@@ -136,7 +136,8 @@ class FineTuning:
             )
         return learn(
             self.contrast,
-            self.parameters() | {"remembered": self.contrast.remembered},
+            self.parameters()
+            | {"remembered": self.contrast.remembered, "stale": self.contrast.stale},
             optimizer,
             self._schedule(optimizer, steps),
             steps,

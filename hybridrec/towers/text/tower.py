@@ -187,9 +187,11 @@ class TextTower(HistoryMeanTower):
             vectors: ``(n, dim)`` user vectors, from :meth:`fold_in`.
 
         Returns:
-            The words in order, in lower case, and what each gives to each vector's score,
-            ``(n_words, n)``. They do not sum to the score: words tell things together.
+            The words that are read, in order and in lower case, and what each gives to each
+            vector's score, ``(n_words, n)``. They do not sum to the score: words tell things
+            together.
         """
+        text = text[: self.encoder.longest]
         found: dict[str, list[re.Match[str]]] = {}
         for match in re.finditer(WORD, text):
             found.setdefault(match.group().lower(), []).append(match)

@@ -158,6 +158,13 @@ def test_events_before_and_after_an_item_was_there() -> None:
     assert [entry.code for entry in clean.ledger] == ["before-available", "after-withdrawn"]
 
 
+def test_a_limit_with_an_hour_is_no_day() -> None:
+    moments = [datetime(2024, 6, 30, 11), datetime(2024, 7, 1, 11)]
+    events = pl.DataFrame({"user_id": "u", "item_id": "a", "timestamp": moments})
+    noon = pl.DataFrame({"item_id": ["a"], "available_to": [datetime(2024, 6, 30, 12)]})
+    assert rows_of(Dataset.from_frames(events, noon), "after-withdrawn") == [1]
+
+
 def test_dates_that_are_all_missing() -> None:
     data = shop({"item_id": ["a"], "available_from": [None], "available_to": [None]})
     assert not data.check()["before-available"]

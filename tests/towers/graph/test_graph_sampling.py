@@ -2,9 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
-from torch_geometric.data import Data
-from torch_geometric.loader import NodeLoader
 
 from hybridrec.towers.graph.adjacency import Messages
 from hybridrec.towers.graph.sampling import RelationalNeighbourSampler
@@ -65,17 +62,3 @@ def test_hops_follow_each_other(messages: Messages) -> None:
     assert set(one.nodes) == {0, 1}
     assert 3 <= two.nodes.size <= 6  # 1, 0, node 50, and up to three of the hub's
     assert 50 in two.nodes
-
-
-def test_it_serves_the_loaders_of_torch_geometric(messages: Messages) -> None:
-    edges = torch.from_numpy(np.stack([messages.sources, messages.targets]))
-    data = Data(x=torch.arange(51.0)[:, None], edge_index=edges)
-    loader = NodeLoader(
-        data, node_sampler=sampler(messages, 4, layers=2), input_nodes=torch.tensor([1, 0])
-    )
-
-    for batch in loader:
-        senders, receivers = batch.n_id[batch.edge_index]
-        pairs = set(zip(messages.sources, messages.targets, strict=True))
-        assert {(int(s), int(r)) for s, r in zip(senders, receivers, strict=True)} <= pairs
-        assert int(batch.x[0]) == int(batch.input_id) ^ 1  # the seed comes first

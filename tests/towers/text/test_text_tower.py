@@ -305,6 +305,36 @@ class TestFineTuning:
         np.testing.assert_allclose(resumed.item_embeddings, whole.item_embeddings, atol=1e-3)
         assert resumed.best_steps == whole.best_steps
 
+    @pytest.mark.parametrize("killed_at", [20, 40])
+    def test_a_killed_refit_ends_with_what_its_encoder_says(
+        self,
+        made: Made,
+        training_data: TrainingData,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        killed_at: int,
+    ) -> None:
+        monkeypatch.setattr(session, "CHECKPOINT_SECONDS", 0.0)
+        settings = LEARNING | {"steps": 40, "projection": False, "validate_every": 20}
+        whole = made(**settings).fit(training_data)
+
+        def kept() -> FitSession:
+            return FitSession("text tower", checkpoints=Checkpoints.open(tmp_path / "c", "x"))
+
+        killed = kept()
+
+        def checkpoint(arrays: dict) -> None:
+            FitSession.checkpoint(killed, arrays)
+            if int(arrays["step"]) == killed_at:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(killed, "checkpoint", checkpoint)
+        with pytest.raises(KeyboardInterrupt):
+            made(**settings).fit(training_data, killed)
+        resumed = made(**settings).fit(training_data, kept())
+
+        np.testing.assert_allclose(resumed.item_embeddings, whole.item_embeddings, atol=1e-5)
+
     def test_asks_for_memory_first(
         self, made: Made, training_data: TrainingData, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -188,14 +188,19 @@ def after_withdrawn(inspection: Inspection) -> Flagged | None:
 def _outside(inspection: Inspection, column: str, side: str) -> Flagged | None:
     if column not in inspection.catalogue.columns:
         return None
+
+    def utc(time: pl.Expr) -> pl.Expr:
+        return time.dt.convert_time_zone("UTC")
+
     limits = inspection.catalogue.select(Columns.ITEM, column).unique(Columns.ITEM, keep="first")
     moments = inspection.events.select(Columns.ITEM, Columns.TIMESTAMP).join(
         limits, on=Columns.ITEM, how="left", maintain_order="left"
     )
-    # a limit is a day, where it was told; the whole of it counts
-    limit = pl.col(column) if side == "before" else pl.col(column).dt.offset_by("1d")
-    moment, limit = pl.col(Columns.TIMESTAMP), limit.dt.convert_time_zone("UTC")
-    outside = moment < limit if side == "before" else moment >= limit
+    moment, limit = pl.col(Columns.TIMESTAMP), pl.col(column)
+    outside = moment < utc(limit) if side == "before" else moment > utc(limit)
+    if side == "after":  # a limit at midnight is a day, and the whole of it counts
+        within = (limit.dt.time() == pl.time(0, 0)) & (moment < utc(limit.dt.offset_by("1d")))
+        outside &= ~within
     rows = rows_where(moments, outside)
     return Flagged(rows, f"{counted(rows.len(), 'event')} {side} their item's {column}", column)
 

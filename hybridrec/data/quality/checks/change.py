@@ -9,7 +9,14 @@ import polars as pl
 
 from hybridrec.data.columns import Columns
 from hybridrec.data.quality.checking import Flagged, Inspection, quality_check
-from hybridrec.data.quality.profile import MOST_CLASSES, long_tail, mix_columns, mix_drift, span
+from hybridrec.data.quality.profile import (
+    LEAST_SHARE,
+    MOST_CLASSES,
+    long_tail,
+    mix_columns,
+    mix_drift,
+    span,
+)
 
 FEWEST_A_DAY = 20.0
 """Where a usual day has fewer events, a day without any is nothing unusual."""
@@ -87,7 +94,7 @@ def volume_drift(inspection: Inspection) -> Flagged | None:
     volume = drift["volume"].to_numpy().astype(np.float64)
     if not volume.size or volume.sum() < FEWEST_EVENTS:
         return None
-    shares = np.maximum(volume / volume.sum(), 1e-4)
+    shares = np.maximum(volume / volume.sum(), LEAST_SHARE)
     even = 1 / volume.size
     index = float(((shares - even) * np.log(shares / even)).sum())
     if index <= inspection.config.drift_psi:
