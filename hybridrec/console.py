@@ -44,7 +44,7 @@ def console() -> Console:
 
 def print_recommendations(recs: Recommendations, recommender: Recommender, title: str = "") -> None:
     """A table of recommendations, with the sentence where they are explained."""
-    table = Table(title=title or None, title_justify="left", show_lines=False)
+    table = Table(title=escape(title) or None, title_justify="left", show_lines=False)
     for name, justify in (("#", "right"), ("item", "left"), ("title", "left"), ("score", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     explained = any(rec.explanation for rec in recs)
@@ -58,34 +58,34 @@ def print_recommendations(recs: Recommendations, recommender: Recommender, title
     for rec in recs:
         if several and rec.user_id != last:
             table.add_section()
-            table.add_row("", f"[bold]{rec.user_id}[/bold]", "", "")
+            table.add_row("", f"[bold]{escape(str(rec.user_id))}[/bold]", "", "")
             last = rec.user_id
         name = recommender.shop.titles[recommender.shop.items.row(rec.item_id)]
         cells = [str(rec.rank), str(rec.item_id), name, f"{rec.score:.2f}"]
         if placed:
             cells.append(rec.placed_by or "score")
         if rec.explanation is not None:
-            # a note of a policy may hold square brackets
-            cells.append(escape(rec.explanation.reasons("en")))
-        table.add_row(*cells)
+            cells.append(rec.explanation.reasons("en"))
+        table.add_row(*map(escape, cells))
     console().print(table)
 
 
 def print_explanation(why: Explanation, language: Language) -> None:
     """One score, taken apart."""
     out = console()
-    out.print(f"[bold]{why.title}[/bold]  ({why.item_id})\n{why.narrative(language)}\n")
+    item_id, told = escape(str(why.item_id)), escape(why.narrative(language))
+    out.print(f"[bold]{escape(why.title)}[/bold]  ({item_id})\n{told}\n")
     base = "base", why.base, "the mean candidate of this user"
     out.print(_parts("base + parts = score", why.contributions, ("score", why.score), base))
     for path in why.paths:
         share = "" if path.share is None else f"  ({path.share:.1%} of the catalogue)"
-        out.print(f"path: {path.text}{share}")
+        out.print(f"path: {escape(path.text)}{share}")
 
 
 def print_contrast(contrast: Contrast, language: Language) -> None:
     """What puts one item ahead of another."""
     out = console()
-    out.print(f"{contrast.narrative(language)}\n")
+    out.print(f"{escape(contrast.narrative(language))}\n")
     title = f"{contrast.first.title}, beyond {contrast.second.title}"
     out.print(_parts(title, contrast.contributions, ("difference", contrast.difference)))
 
@@ -97,7 +97,7 @@ def _parts(
     base: tuple[str, float, str] | None = None,
 ) -> Table:
     """Signed parts, what each rests on, and their sum."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     table.add_column("part")
     table.add_column("value", justify="right")
     table.add_column("rests on")
@@ -107,7 +107,7 @@ def _parts(
         greatest = ", ".join(
             f"{past.title} {past.weight:+.3f}" for past in part.evidence[:EVIDENCE_SHOWN]
         )
-        table.add_row(part.group, f"{part.value:+.3f}", greatest)
+        table.add_row(escape(part.group), f"{part.value:+.3f}", escape(greatest))
     table.add_section()
     table.add_row(f"[bold]{total[0]}[/bold]", f"[bold]{total[1]:.3f}[/bold]", "")
     return table
@@ -116,16 +116,16 @@ def _parts(
 def print_words(words: Sequence[TextWord]) -> None:
     """The words of an item's text that carry most of its text score."""
     told = ", ".join(f"{told.word} {told.weight:+.3f}" for told in words[:WORDS_SHOWN])
-    console().print(f"words: {told or 'none speaks for it'}")
+    console().print(f"words: {escape(told) or 'none speaks for it'}")
 
 
 def print_counterfactual(removed: Sequence[str] | None, k: int) -> None:
     """Without which past items the one explained would leave the list, by their names."""
     if removed is None:
-        told = f"it is not among the first {k}, or stays there whatever past items are left out"
+        told = f"it is not among the first {k}, or stayed there in every trial without past items"
     else:
         told = f"without {' and '.join(removed)} it would not be among the first {k}"
-    console().print(f"counterfactual: {told}")
+    console().print(f"counterfactual: {escape(told)}")
 
 
 def print_comparison(frame: pl.DataFrame, question: Exclude) -> None:
@@ -177,11 +177,11 @@ def print_reliability(reliability: Reliability) -> None:
 
 def print_frame(frame: pl.DataFrame, title: str) -> None:
     """Any small frame."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     for name, dtype in frame.schema.items():
-        table.add_column(name, justify="right" if dtype.is_numeric() else "left")
+        table.add_column(escape(name), justify="right" if dtype.is_numeric() else "left")
     for row in frame.iter_rows():
-        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row))
+        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else escape(str(v)) for v in row))
     console().print(table)
 
 
@@ -253,7 +253,7 @@ def print_doctor() -> None:
     try:
         encoder = resolve_encoder(MINILM)
     except ConfigError as error:
-        encoder = f"[red]{error}[/red]"
+        encoder = f"[red]{escape(str(error))}[/red]"
     table.add_row("default encoder", encoder)
     console().print(table)
 

@@ -360,12 +360,17 @@ class Recommender:
 
         Args:
             test: what happened after the data the recommender was fitted on.
-            metrics: such as ``recall@10``, ``ndcg@10``, ``hr@10``, ``precision@10``, ``mrr@10``.
+            metrics: ``recall@10`` (of ``min(10, relevant)``), ``full_recall@10`` (of all relevant),
+                ``ndcg@10``, ``hr@10``, ``precision@10``, ``mrr@10``, and so on.
             exclude: which question is asked; the config's setting when ``None``.
             by: slices to add: ``history_length`` (of users), ``item_age`` (days since first met).
 
         Returns:
             ``slice``, ``metric``, ``value``, ``standard_error`` and ``users``.
+
+        Raises:
+            RequestError: no metric, an unknown one, or an unknown slice.
+            DataError: the test holds nothing that could be foretold.
         """
         from hybridrec.evaluation.protocols import evaluate
 

@@ -155,6 +155,20 @@ class TestAttributes:
         )
         assert why.facts.among[0].users == mine["user_id"].n_unique()
 
+    def test_the_counts_are_of_the_last_28_days_until_the_shop_moves_on(
+        self, own: Recommender
+    ) -> None:
+        before = own.explain(user="new1", item="i01")
+        later = datetime(2024, 6, 1, tzinfo=UTC)
+        own.update(pl.DataFrame({"user_id": ["u05"], "item_id": ["i05"], "timestamp": [later]}))
+        after = own.explain(user="new1", item="i01")
+        for language, lately in (("en", "in the last 28 days"), ("zh", "近28天")):
+            assert lately in before.narrative(language)  # type: ignore[arg-type]
+            assert lately not in after.narrative(language)  # type: ignore[arg-type]
+        group = after.facts.among[0]
+        assert group == before.facts.among[0]
+        assert f"{group.users} of {group.of} have chosen it" in after.narrative()
+
     def test_any_item_can_be_explained(self, fitted: Recommender) -> None:
         why = fitted.explain(user="new1", item="i62")
         assert why.base + why.contributions[0].value == pytest.approx(why.score)
@@ -406,6 +420,24 @@ class TestNewItems:
         with pytest.raises(DataError, match=r"more than once: 'new'; nothing"):
             own.add_items(rows)
         assert "new" not in own.items
+
+    def test_prices_may_be_the_first_that_are_not_whole(
+        self, dataset: Dataset, tmp_path: Path
+    ) -> None:
+        config = {
+            "towers": {"collaborative": {"embedding_dim": 4}, "graph": None, "text": None},
+            "neighbours": None,
+            "ranker": {"epochs": 1, "moments": 1},
+        }
+        whole = dataset.catalogue.with_columns(pl.col("price").cast(pl.Int64))
+        own = Recommender.from_config(config).fit(Dataset.from_frames(dataset.events, whole))
+
+        own.add_items(pl.DataFrame(ROW))
+        own.save(tmp_path / "model")
+
+        prices = Recommender.load(tmp_path / "model").shop.catalogue["price"]
+        assert prices[0] == whole["price"][0]
+        assert prices[-1] == 2.5
 
     def test_prices_may_be_whole_or_written(self, own: Recommender) -> None:
         own.add_items(pl.DataFrame({**ROW, "price": [3]}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from hybridrec.errors import RequestError
 
 NAMES = ("recall", "full_recall", "ndcg", "hr", "precision", "mrr")
 """``recall`` divides by ``min(k, relevant items)``, ``full_recall`` by all relevant items."""
+_USE = f"use {', '.join(NAMES)} with @k: ndcg@10"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,22 @@ def parse_metric(metric: str) -> tuple[str, int]:
     """
     name, _, cut = metric.partition("@")
     if name not in NAMES or not cut.isdecimal() or int(cut) < 1:
-        raise RequestError(f"metric {metric!r} is unknown; use {', '.join(NAMES)} with @k: ndcg@10")
+        raise RequestError(f"metric {metric!r} is unknown; {_USE}")
     return name, int(cut)
+
+
+def greatest_cut(metrics: Sequence[str]) -> int:
+    """The greatest cut-off of some metrics: how many places they look at.
+
+    Raises:
+        RequestError: none at all, or one that is unknown.
+
+    >>> greatest_cut(["recall@20", "ndcg@10"])
+    20
+    """
+    if not metrics:
+        raise RequestError(f"metrics={metrics!r}: name one at least; {_USE}")
+    return max(parse_metric(metric)[1] for metric in metrics)
 
 
 def per_user(metric: str, hits: BoolArray, relevant: IntArray) -> DoubleArray:

@@ -14,7 +14,7 @@ from hybridrec.config import Exclude
 from hybridrec.data import Dataset, Histories
 from hybridrec.data.columns import Columns
 from hybridrec.errors import DataError
-from hybridrec.evaluation.metrics import Estimate, parse_metric, per_user
+from hybridrec.evaluation.metrics import Estimate, greatest_cut, per_user
 from hybridrec.evaluation.ranking import top_items
 from hybridrec.evaluation.slices import (
     HISTORY_LENGTHS,
@@ -185,7 +185,7 @@ def evaluate(
 ) -> pl.DataFrame:
     """The fusion on a test set; see :meth:`Recommender.evaluate`."""
     check_slices(by, timed=fusion.scope.timed)
-    k = max(parse_metric(metric)[1] for metric in metrics)
+    k = greatest_cut(metrics)
     question = Question.of(shop, test, exclude)
     top = fusion_top(fusion, question, k)
     everyone = np.arange(question.users.size)
@@ -195,7 +195,8 @@ def evaluate(
         for label, chosen in ranges("history_length", lengths, HISTORY_LENGTHS):
             slices.append((label, *question.of_users(np.flatnonzero(chosen))))
     if "item_age" in by:
-        ages = np.expm1(-fusion.moment.statistics["newness"].astype(np.float64))
+        # a float32 logarithm is some seconds off, and slices begin at whole days
+        ages = np.expm1(-fusion.moment.statistics["newness"].astype(np.float64)).round(4)
         for label, chosen in ranges("item_age", ages, ITEM_AGES_DAYS):
             slices.append((label, *question.of_items(chosen)))
     rows = []
@@ -229,8 +230,12 @@ def compare(
         A row a model, the fusion last: ``model``, and for each metric its mean, its standard
         error over users, and how many standard errors of the paired difference the fusion is
         ahead (``ndcg@10 lead``; null for the fusion itself).
+
+    Raises:
+        RequestError: no metric, or an unknown one.
+        DataError: the test holds nothing that could be foretold.
     """
-    k = max(parse_metric(metric)[1] for metric in metrics)
+    k = greatest_cut(metrics)
     question = Question.of(shop, test, exclude)
     tops = {
         name: dense_top(question, model, k, fusion.config.seed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hybridrec.arrays import DoubleArray, FloatArray, IntArray
+from hybridrec.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from hybridrec.fusion.pipeline import Candidates, Fusion
 from hybridrec.fusion.signals.order import ORDER
 
@@ -23,10 +23,14 @@ class Attribution:
         spread: ``(n,)`` how far the ranker's members differ on what is beyond it; see
             :meth:`.Ranker.spread`.
         groups: for each group what it gives, ``(n,)``; with the base they sum to the scores.
-        past_items: ``(n_past,)`` item rows of the user's history.
+        past_items: ``(n_past,)`` item rows of the user's history, each once, ascending.
+        counted: ``(n_past,)`` whether any profile counts them; all others have faded or have no
+            strength.
         splits: for each group that rests on the history, its part by past item,
             ``(n, n_past)``; rows sum to the group's value, or are zero where nothing in the
             history speaks for the item.
+        given: for each scorer what each past item gives its scores beyond what it gives that of the
+            mean candidate, over all profiles, ``(n, n_past)``.
         scales: for each scorer and profile, ``text/long``, what a unit of its score beyond the mean
             candidate's gives, ``(n,)``.
     """
@@ -35,7 +39,9 @@ class Attribution:
     spread: FloatArray
     groups: Mapping[str, DoubleArray]
     past_items: IntArray
+    counted: BoolArray
     splits: Mapping[str, DoubleArray]
+    given: Mapping[str, DoubleArray]
     scales: Mapping[str, DoubleArray]
 
 
@@ -63,34 +69,37 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     of_group = dict(zip(ranker.groups, shapley.T, strict=True))
 
     rows = {profile: matrix[[user]] for profile, matrix in candidates.weights.items()}
-    past = np.unique(np.concatenate([row.indices for row in rows.values()])).astype(np.int64)
+    past = np.unique(candidates.histories.of([user]).items)
+    counted = np.isin(past, np.concatenate([row.indices for row in rows.values()]))
     groups: dict[str, DoubleArray] = {}
     splits: dict[str, DoubleArray] = {}
+    given: dict[str, DoubleArray] = {}
     scales: dict[str, DoubleArray] = {}
-    given: dict[str, FloatArray] = {}
+    by_profile: dict[str, FloatArray] = {}
     for tower, scorer in fusion.scorers.items():
         own = [name for name in of_group if name.startswith(f"{tower}/") and name != ORDER]
         profiles = [rows[name.partition("/")[2]] for name in own]
         if own:
             each = scorer.attribute_each(profiles, items[places], among=items)
-            given |= dict(zip(own, each, strict=True))
+            by_profile |= dict(zip(own, each, strict=True))
     for name, value in of_group.items():
         tower, _, profile = name.partition("/")
         groups[tower] = groups.get(tower, np.zeros(places.size)) + value
         if not profile:
             continue
+        split = splits.setdefault(tower, np.zeros((places.size, past.size)))
         if name == ORDER:
             latest, known = candidates.asked.latest
-            split = splits.setdefault(tower, np.zeros((places.size, past.size)))
             split += value[:, None] * ((past == latest[user]) & known[user])
             continue
-        centred = given[name].astype(np.float64)
+        centred = by_profile[name].astype(np.float64)
         totals = centred.sum(axis=0)
         scales[name] = np.divide(
             value, totals, out=np.zeros_like(value), where=np.abs(totals) > NEGLIGIBLE
         )
-        split = splits.setdefault(tower, np.zeros((places.size, past.size)))
-        split[:, np.searchsorted(past, rows[profile].indices)] += (centred * scales[name]).T
+        at_past = np.searchsorted(past, rows[profile].indices)
+        split[:, at_past] += (centred * scales[name]).T
+        given.setdefault(tower, np.zeros_like(split))[:, at_past] += centred.T
 
     for tower, split in splits.items():
         split += _spread_out(groups[tower] - split.sum(axis=1), split)
@@ -108,7 +117,9 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
         own = past[None, :] == items[places][:, None]
         splits["repeat"] = own * groups["repeat"][:, None]
     spread = ranker.spread(inputs, baseline)
-    return Attribution(base.astype(np.float64), spread, groups, past, splits, scales)
+    return Attribution(
+        base.astype(np.float64), spread, groups, past, counted, splits, given, scales
+    )
 
 
 def _spread_out(left: DoubleArray, split: DoubleArray) -> DoubleArray:

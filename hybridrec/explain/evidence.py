@@ -11,7 +11,7 @@ from typing import Any, Literal, overload
 import numpy as np
 import polars as pl
 
-from hybridrec.arrays import DoubleArray, IntArray
+from hybridrec.arrays import BoolArray, DoubleArray, IntArray
 from hybridrec.shop import Shop
 from kg import KnowledgeGraph, Path
 
@@ -37,6 +37,8 @@ class PastItem:
         weight: its signed share of a contribution.
         together: how many other users met it and the item explained; ``None`` where they are fewer
             than 5, the smallest group that is spoken of.
+        speaks: whether it gives the item explained more than the mean candidate; sentences name no
+            other. Where the ranker holds that against items, its weight is below 0 all the same.
     """
 
     item_id: Hashable
@@ -45,6 +47,7 @@ class PastItem:
     last: datetime | None
     weight: float
     together: int | None = None
+    speaks: bool = True
 
     def with_more(self, weight: float) -> PastItem:
         """The same item, weighing so much more."""
@@ -72,11 +75,13 @@ class WeighedItems(Sequence[PastItem]):
     Args:
         past: gives each of the user's past items by its place, weighing nothing.
         weights: ``(n_past,)``.
+        speaks: ``(n_past,)``; see :class:`PastItem`.
         together: gives how many other users met each of them and the item explained.
     """
 
     past: Callable[[int], PastItem]
     weights: DoubleArray
+    speaks: BoolArray
     together: Callable[[], Sequence[int | None]]
 
     @cached_property
@@ -105,8 +110,12 @@ class WeighedItems(Sequence[PastItem]):
         if isinstance(index, slice):
             return [self[place] for place in range(len(self))[index]]
         place = int(self._places[index])
-        together = self.together()[place]
-        return replace(self.past(place), weight=float(self.weights[place]), together=together)
+        return replace(
+            self.past(place),
+            weight=float(self.weights[place]),
+            together=self.together()[place],
+            speaks=bool(self.speaks[place]),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,8 @@ def explain_candidates(
     history = candidates.histories.of([user])
     past = _past_items(shop, history, parts.past_items)
     weights = sum(parts.splits.values(), np.zeros((items.size, parts.past_items.size)))
-    paths = best_paths(shop, parts.past_items, weights, items)
+    sources = parts.past_items[parts.counted]
+    paths = best_paths(shop, sources, weights[:, parts.counted], items)
     explanations = []
     for place, (row, score, path) in enumerate(zip(items, scores, paths, strict=True)):
         removal_order = parts.past_items[np.argsort(-weights[place], kind="stable")]
@@ -135,7 +136,7 @@ def explain_candidates(
                 _facts(fusion, history, int(row)),
                 counterfactual,
                 spread=float(parts.spread[place]),
-                no_path=why_no_path(shop, parts.past_items, int(row)) if path is None else None,
+                no_path=why_no_path(shop, sources, int(row)) if path is None else None,
                 _words=words,
             )
         )
@@ -208,7 +209,9 @@ def _contributions(
     for group, values in parts.groups.items():
         split = parts.splits.get(group)
         weights = np.zeros(parts.past_items.size) if split is None else split[place]
-        evidence = WeighedItems(past, weights, together)
+        given = parts.given.get(group)
+        speaks = weights > 0 if given is None else given[place] > 0
+        evidence = WeighedItems(past, weights, speaks, together)
         contributions.append(Contribution(group, float(values[place]), evidence))
     return tuple(sorted(contributions, key=lambda part: -abs(part.value)))
 

@@ -23,9 +23,9 @@ class Contribution:
     """A signed part of a score.
 
     Args:
-        group: a tower, ``affinity`` (attributes shared with the history), ``popularity`` or
-            ``repeat`` (the user's own events on the item); under a policy, ``boost`` and
-            ``diversity`` too.
+        group: a tower, ``neighbours``, ``transitions``, ``affinity`` (attributes shared with the
+            history), ``popularity``, ``price``, ``repeat`` (the user's own events on the item) or
+            that of a shop's own signal; under a policy, ``boost`` and ``diversity`` too.
         value: how much it moves the score.
         evidence: the past items it rests on, greatest first; where there are any, their weights
             sum to the value.

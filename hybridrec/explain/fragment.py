@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hybridrec.explain.explanation import Explanation
 
-_RELATION = re.compile(" (—[^→]+→|←[^—]+—) ")
+_RELATION = re.compile(" (—[^—→]+→|←[^—]+—) ")
 
 
 def explanation_html(explanation: Explanation, language: Language = "en") -> str:

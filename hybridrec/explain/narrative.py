@@ -25,9 +25,9 @@ class Facts:
     Args:
         own_events: how often the user met the item.
         own_last_days: days since the last time; ``None`` without times.
-        recent_users: users who met it in the last 28 days, or ever where there are no times;
-            ``None`` where they are fewer than 5, the smallest group that is spoken of.
-        timed: whether the data have times.
+        recent_users: users who met it; ``None`` where they are fewer than 5, the smallest group
+            that is spoken of.
+        timed: whether users are those of the last 28 days, and not those of ever, or of before.
         among: groups of users like this one who choose it more than others do, the greatest
             difference first; for users without events only.
     """
@@ -41,7 +41,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """How many users who share an attribute chose an item, lately where there are times.
+    """How many users who share an attribute chose an item; :class:`Facts` say when.
 
     Args:
         attribute: the attribute, ``age``.
@@ -177,7 +177,7 @@ def _reason(explanation: Explanation, part: Contribution, phrases: Phrases) -> s
         return None
     others = [past for past in part.evidence if past.item_id != explanation.item_id]
     greatest = max((past.weight for past in others), default=0.0)
-    telling = [past for past in others if past.weight > 0]
+    telling = [past for past in others if past.speaks and past.weight > 0]
     telling = [past for past in telling if past.weight >= WORTH_SAYING * greatest]
     if part.group in _OF_OTHERS:
         known = [past for past in telling if past.together is not None]

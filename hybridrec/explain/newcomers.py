@@ -52,7 +52,10 @@ def explain_newcomer(
 
 
 def _facts(shop: Shop, candidates: NewcomerCandidates, user: int, item: int) -> Facts:
-    """The counts, those of the user's groups first that choose the item most beyond others."""
+    """The counts, those of the user's groups first that choose the item most beyond others.
+
+    They are as of the fit: once the shop has moved on they are no longer those of the last 28 days.
+    """
     popularity = candidates.popularity
     own = [int(group) for group in candidates.groups[user] if group >= 0]
     raised = sorted(
@@ -68,11 +71,11 @@ def _facts(shop: Shop, candidates: NewcomerCandidates, user: int, item: int) -> 
         Among(row["attribute"], row["value"], int(popularity.counts[group, item]), row["users"])
         for row, group in zip(rows, raised, strict=True)
     )
-    others = int(popularity.overall[item])
+    others, as_of, fitted = int(popularity.overall[item]), shop.as_of, shop.fitted
     return Facts(
         own_events=0,
         own_last_days=None,
         recent_users=others if others >= FEWEST_USERS else None,
-        timed=shop.as_of is not None,
+        timed=as_of is not None and fitted is not None and fitted.as_of == as_of,
         among=among,
     )

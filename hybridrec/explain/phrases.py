@@ -78,8 +78,8 @@ class Phrases:
 _ENGLISH = Phrases(
     language="en",
     groups={
-        "repeat": "bought {times}{last}",
-        "collaborative": "customers with {names} in their baskets choose it too",
+        "repeat": "chosen {times} before{last}",
+        "collaborative": "customers who chose {names} choose it too",
         "collaborative, few": "what customers choose places it near {names}",
         "graph": "it is close to {names} in the product graph",
         "text": "it reads much like {names}",
@@ -124,13 +124,13 @@ _ENGLISH = Phrases(
 _CHINESE = Phrases(
     language="zh",
     groups={
-        "repeat": "复购商品，已购买{times}{last}",
-        "collaborative": "购买过{names}的顾客也常选购",
+        "repeat": "曾选购{times}{last}",
+        "collaborative": "选购过{names}的顾客也常选购",
         "collaborative, few": "从顾客的选购行为看，与{names}相近",
         "graph": "在商品知识图谱中与{names}相近",
         "text": "商品描述与{names}相似",
         "neighbours": "与{names}关联度高",
-        "transitions": "购买{names}后常接着选购",
+        "transitions": "选购{names}后常接着选购",
         "affinity": "与{source}同属{relation}“{name}”",
         "popularity": "{users}",
     },
@@ -146,6 +146,8 @@ _CHINESE = Phrases(
     ),
     relations={
         "category": "品类",
+        "categories": "品类",
+        "part of": "属于",
         "brand": "品牌",
         "manufacturer": "生产商",
         "package size": "包装规格",
@@ -153,6 +155,11 @@ _CHINESE = Phrases(
         "campaign": "促销活动",
         "color": "颜色",
         "material": "材质",
+        "bought with": "常一同购买",
+        "viewed with": "常一同浏览",
+        "goes with": "搭配",
+        "instead of": "可替代",
+        "reads like": "描述相似",
     },
     reasons="；",
     whole="推荐理由（{title}）：{reasons}。",
@@ -175,7 +182,7 @@ _PHRASES: Mapping[tuple[str, str], Phrases] = {
     ("en", "shopper"): replace(
         _ENGLISH,
         groups={
-            "repeat": "You bought it {times}{last}",
+            "repeat": "You chose it {times}{last}",
             "collaborative": "Others who chose {names} choose it too",
             "collaborative, few": "Because you chose {names}",
             "graph": "Close to {names}",
@@ -202,13 +209,13 @@ _PHRASES: Mapping[tuple[str, str], Phrases] = {
     ("zh", "shopper"): replace(
         _CHINESE,
         groups={
-            "repeat": "您已购买{times}{last}",
-            "collaborative": "购买过{names}的顾客也在选购",
+            "repeat": "您曾选购{times}{last}",
+            "collaborative": "选购过{names}的顾客也在选购",
             "collaborative, few": "因为您选购过{names}",
             "graph": "与{names}相近",
             "text": "与{names}相似",
             "neighbours": "可与{names}搭配",
-            "transitions": "购买{names}后常接着选购",
+            "transitions": "选购{names}后常接着选购",
             "affinity": "与{source}同{relation}：{name}",
             "popularity": "{users}",
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from hybridrec.fusion.attributes import FEWEST_USERS
 from hybridrec.settings import Settings
 
 
@@ -24,12 +25,13 @@ class ReportConfig(Settings):
     the lists it is in."""
     reach_users: int = Field(1_000, ge=1)
     """Users of these for whom each item asked for is ranked, to see what would raise it."""
-    nearest: int = Field(100, ge=1)
-    """Users whose lists an item just misses, of whom it is asked what it lacks."""
+    nearest: int = Field(100, ge=FEWEST_USERS)
+    """Users whose lists an item just misses, of whom it is asked what it lacks; where they are
+    fewer than 5, nothing is told."""
     reasons: int = Field(5, ge=1)
     """Past items named that bring an item into lists."""
     shown: int = Field(15, ge=1)
     """Rows of a table on the page; sheets have all."""
     counterfactuals: int = Field(3, ge=0)
-    """Items of each list for which it is sought what would drop them out; each is ranked with every
-    past item left out."""
+    """Items of each list for which it is sought what would drop them out, but for those that the
+    policy placed; each is ranked with every past item left out."""

@@ -17,7 +17,7 @@ from hybridrec.errors import RequestError, UnknownItemError, examples
 from hybridrec.explain.explaining import latest_items
 from hybridrec.fusion.policy import Policy, Rules, rules_of
 from hybridrec.progress import counter, stage
-from hybridrec.recommendations import Recommendations
+from hybridrec.recommendations import Recommendations, checked_k
 from hybridrec.report.catalogue import catalogue_report
 from hybridrec.report.config import ReportConfig
 from hybridrec.report.items import ItemReport, item_report
@@ -84,7 +84,7 @@ def make_report(
         k: places of a list.
         exclude: what lists leave out.
         policy: the shop's rules, or their YAML file.
-        at: the moment that dates of rules and items are compared with; now when ``None``.
+        at: as in :meth:`.Recommender.recommend`.
         shop_name: the heading.
         settings: how many users are looked at, what is new and what popular.
 
@@ -95,8 +95,7 @@ def make_report(
         ConfigError: segments are needed and scikit-learn is not installed.
     """
     shop, settings = recommender.shop, settings or ReportConfig()
-    if not 1 <= k <= len(shop.items):
-        raise RequestError(f"k={k!r}: k runs from 1 to {len(shop.items)}, the items known")
+    k = checked_k(k, len(shop.items))
     whole = not users and not items
     told_segments = whole if segments is None else segments
     told_catalogue = whole if catalogue is None else catalogue
@@ -201,15 +200,18 @@ def _user(asked: _Asked, user: Hashable, kind: str, segments: Segments | None) -
     told = UserReport(user, asked.lists_of(user, asked.exclude), kind)
     if asked.exclude == "none" and "seen" in recommender.config.questions:
         told = replace(told, discoveries=asked.lists_of(user, "seen"))
+    at = shop.users.row(user)
     titles = dict(zip(shop.items.values, shop.titles, strict=True))
     removals: dict[str, dict[Hashable, tuple[str, ...] | None]] = {}
     for name, listed in told.lists.items():
         own = removals.setdefault(name, {})
         for row in listed[: settings.counterfactuals]:
-            removed = None if row.explanation is None else row.explanation.counterfactual()
+            why = row.explanation
+            if why is None or why.policy or at < 0:
+                continue  # the policy gave it its place, or there is no history
+            removed = why.counterfactual()
             own[row.item_id] = None if removed is None else tuple(map(titles.__getitem__, removed))
     segment: Mapping[str, str] = {}
-    at = shop.users.row(user)
     if segments is not None and at >= 0:
         [number] = segment_of_users(segments, np.array([at]))
         segment = names_of(segments)[number] if number >= 0 else {}

@@ -126,6 +126,11 @@ def _rounded(value: float) -> str:
     return written(value, decimals_for([value]))
 
 
+def _over_users(n: int, words: Mapping[str, Any]) -> str:
+    """A number of users in writing."""
+    return str(words["over_user" if n == 1 else "over_users"].format(n=n))
+
+
 def _quoted(title: str, words: Mapping[str, Any]) -> str:
     return str(words["quote"].format(title))
 
@@ -137,5 +142,6 @@ _TEMPLATES.globals |= {
     "stacked": _stacked,
     "zero": _zero,
     "number": _number,
+    "over_users": _over_users,
     "rounded": _rounded,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,13 @@ from hybridrec.arrays import DoubleArray, IntArray
 from hybridrec.config import Exclude
 from hybridrec.data import Histories
 from hybridrec.explain.attribution import attribute
+from hybridrec.fusion.attributes import FEWEST_USERS
 from hybridrec.fusion.pipeline import Candidates, Fusion
 from hybridrec.fusion.policy import Rules
 from hybridrec.parallel import on_one_thread
 from hybridrec.shop import Shop
 
-SHARES = (0.01, 0.05, 0.1, 0.25, 0.5)
+SHARES = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Shares of the users for which it is asked what brings an item into so many lists."""
 
 
@@ -43,8 +44,9 @@ class Reach:
 
     Args:
         users: users who may get it: those who have met it are not, where these are left out.
-        boosts: what boosts would bring, the least first.
-        nearest: users whose lists it just misses, of whom ``lacks`` tells.
+        boosts: what boosts would bring, the least first; empty where no list is left.
+        nearest: users whose lists it just misses, of whom ``lacks`` tells; 0 where they are fewer
+            than 5.
         lacks: what each signal group gives the item less what it gives the last of the list, on
             the mean over these users; the greatest lack first.
     """
@@ -98,10 +100,11 @@ def reach_of(
             gaps[row] = _gap(candidates, user, item, question, k, rules)
     missed = np.flatnonzero(gaps > 0)
     missed = missed[np.argsort(gaps[missed], kind="stable")][:nearest]
-    lacks: dict[str, float] = {}
-    if missed.size:
-        lacks = _lacks(fusion, histories.of(missed), question, item, k, rules)
-    return Reach(int(np.isfinite(gaps).sum()), _boosts(gaps), missed.size, lacks)
+    reach = Reach(int(np.isfinite(gaps).sum()), _boosts(gaps), nearest=0)
+    if missed.size < FEWEST_USERS:
+        return reach
+    lacks = _lacks(fusion, histories.of(missed), question, item, k, rules)
+    return replace(reach, nearest=missed.size, lacks=lacks)
 
 
 def _gap(

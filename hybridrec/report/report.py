@@ -72,7 +72,11 @@ class Report:
         write_in_one_step(Path(path), report_page(self, language, show_users))
 
     def to_frames(self, language: Language = "en") -> dict[str, pl.DataFrame]:
-        """The same as tables by name: what :meth:`write_csv` and :meth:`write_excel` write."""
+        """The same as tables by name: what :meth:`write_csv` and :meth:`write_excel` write.
+
+        Raises:
+            RequestError: another language than English (``en``) or Chinese (``zh``).
+        """
         from hybridrec.report.sheets import sheets
 
         return sheets(self, language)
@@ -82,10 +86,13 @@ class Report:
 
         Values stand as they are: what reads them must not take a title that begins with ``=`` for
         a formula, as spreadsheets do. The workbook of :meth:`write_excel` is made for those.
+
+        Raises:
+            RequestError: another language than English (``en``) or Chinese (``zh``).
         """
-        directory = Path(directory)
+        directory, frames = Path(directory), self.to_frames(language)
         directory.mkdir(parents=True, exist_ok=True)
-        for name, frame in self.to_frames(language).items():
+        for name, frame in frames.items():
             frame.write_csv(directory / f"{name}.csv")
 
     def write_excel(self, path: str | Path, language: Language = "en") -> None:
@@ -93,6 +100,7 @@ class Report:
 
         Raises:
             ConfigError: XlsxWriter is not installed.
+            RequestError: another language than English (``en``) or Chinese (``zh``).
         """
         from hybridrec.report.sheets import write_workbook
 

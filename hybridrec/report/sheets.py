@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from hybridrec.errors import ConfigError
+from hybridrec.explain.fragment import words_of
 from hybridrec.explain.phrases import Language
 from hybridrec.report.items import ItemReport
 
@@ -26,7 +27,11 @@ def sheets(report: Report, language: Language) -> dict[str, pl.DataFrame]:
     (a row an item, and in columns what each signal group gives), ``item_reasons``,
     ``item_segments``, ``item_boosts``, ``segments`` (a column for the share of each group),
     ``segment_items``, ``exposure`` (a row an item of the catalogue).
+
+    Raises:
+        RequestError: a language there are no words for.
     """
+    words_of(language)
     tables: dict[str, pl.DataFrame] = {}
     for name in ("recommendations", "discoveries"):
         lists = [getattr(user, name) for user in report.users]

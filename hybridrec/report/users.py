@@ -26,7 +26,7 @@ class UserReport:
         recent: the items the user met last, latest first; only names and dates are shown.
         discoveries: a second list, of items new to the user, each with its explanation.
         removals: by list, for some of its items the titles of the fewest past items without which
-            they would leave it; ``None`` where no such set is found.
+            they would not be among the first by score alone; ``None`` where no such set is found.
     """
 
     user_id: Hashable | None

@@ -31,9 +31,11 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
         "model": "Model",
         "mean": "Mean ± standard error",
         "lead": "Fusion ahead by",
+        "over_user": "{n} user",
         "over_users": "{n:,} users",
         "metrics": {
             "recall": "Recall",
+            "full_recall": "Full recall",
             "ndcg": "NDCG",
             "hr": "Hit rate",
             "precision": "Precision",
@@ -88,7 +90,6 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
         "carried_by": "Carried by",
         "popularity_share": "Popularity",
         "met_by": "Users who met it",
-        "met_usually": "Of a product shown, half are met by more than",
         "few": "fewer than 5",
         "users": "Users",
         "segment": "Segment",
@@ -128,8 +129,13 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
             "more."
         ),
         "hidden": "The policy hides it.",
-        "without": "Without {names} in the history it would not be in the list.",
-        "without_none": "No few past products carry it: it stays in the list without any of them.",
+        "without": (
+            "By score alone, it would not be among the first {k} without {names} in the history."
+        ),
+        "without_none": (
+            "By score alone, it is not among the first {k}, or stayed there in every trial without "
+            "past products."
+        ),
         "sure": (
             "Popularity is {share} of what raises it; the ranker’s members differ by ±{spread}."
         ),
@@ -159,9 +165,11 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
         "model": "模型",
         "mean": "平均值 ± 标准误",
         "lead": "融合模型领先",
+        "over_user": "{n} 位用户",
         "over_users": "{n:,} 位用户",
         "metrics": {
             "recall": "召回率",
+            "full_recall": "完全召回率",
             "ndcg": "NDCG",
             "hr": "命中率",
             "precision": "精确率",
@@ -171,8 +179,8 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
             "fusion": "融合模型",
             "popularity": "热度",
             "popular in the last 28 days": "近28天热度",
-            "own counts": "个人购买次数",
-            "own counts, half-life 60 days": "个人购买次数（半衰期60天）",
+            "own counts": "个人选购次数",
+            "own counts, half-life 60 days": "个人选购次数（半衰期60天）",
             "collaborative tower, long profile": "协同过滤（长期偏好）",
             "collaborative tower, short profile": "协同过滤（短期偏好）",
             "graph tower, long profile": "知识图谱（长期偏好）",
@@ -181,9 +189,9 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
             "text tower, short profile": "文本（短期偏好）",
             "neighbours, long profile": "关联商品（长期偏好）",
             "neighbours, short profile": "关联商品（短期偏好）",
-            "transitions, long profile": "购买次序（长期偏好）",
-            "transitions, short profile": "购买次序（短期偏好）",
-            "transitions, last profile": "购买次序（最近行为）",
+            "transitions, long profile": "选购次序（长期偏好）",
+            "transitions, short profile": "选购次序（短期偏好）",
+            "transitions, last profile": "选购次序（最近行为）",
             "collaborative tower, last profile": "协同过滤（最近行为）",
             "graph tower, last profile": "知识图谱（最近行为）",
             "text tower, last profile": "文本（最近行为）",
@@ -233,7 +241,6 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
         "carried_by": "主要依据",
         "popularity_share": "热度占比",
         "met_by": "有过行为的用户",
-        "met_usually": "获曝光商品的用户数中位数",
         "few": "不足5",
         "users": "用户",
         "segment": "用户分群",
@@ -250,7 +257,7 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
         "above_all": "主要依据",
         "raise": "如何提升曝光",
         "boosts_reading": (
-            "仅按得分计算，未计多样性、频次上限与置顶：在策略中加分如下，可进入的列表数。"
+            "仅按得分计算，未计多样性、数量上限与固定位：在策略中加分如下，可进入的列表数。"
         ),
         "boost": "加分",
         "no_boosts": "加分不会使其进入更多列表。",
@@ -264,8 +271,10 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
             "对其有过行为的用户不足5位；半数推荐位上的商品，有过行为的用户数不低于{usual}。"
         ),
         "hidden": "策略不允许展示该商品。",
-        "without": "若历史中没有{names}，该商品将不在列表中。",
-        "without_none": "没有少数几件历史商品起决定作用：去除任意几件后，该商品仍在列表中。",
+        "without": "仅按得分计算，若历史中没有{names}，该商品将不在前{k}位。",
+        "without_none": (
+            "仅按得分计算，该商品不在前{k}位，或在各次剔除部分历史商品的试算中仍位列前{k}位。"
+        ),
         "sure": "热度占加分的{share}；排序模型各成员之间的差异为±{spread}。",
         "and": "、",
         "quote": "“{}”",

@@ -59,6 +59,15 @@ def test_a_peer_answers_with_its_best_items_that_are_new(task, tmp_path, monkeyp
     assert answer.peak_gb > 0
 
 
+def test_a_peer_s_memory_is_its_own(task, tmp_path, monkeypatch):
+    asked_as(POPULARITY.format(models=str(running.MODELS)), tmp_path, monkeypatch)
+    held = np.ones(100_000_000)  # 0.8 GB
+
+    answer = run("made", task, {"times": 1}, seed=1)
+
+    assert answer.peak_gb < held.nbytes / 1e9
+
+
 def test_equal_scores_are_in_random_order(task, tmp_path, monkeypatch):
     asked_as(POPULARITY.format(models=str(running.MODELS)), tmp_path, monkeypatch)
     one, same, other = (run("made", task, {"times": 0}, seed).top for seed in (1, 1, 2))

@@ -1,14 +1,18 @@
 """What a test set asks, and fair answers of simple models."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 from hybridrec.data import Dataset, Histories
-from hybridrec.errors import DataError
+from hybridrec.errors import DataError, RequestError
+from hybridrec.evaluation import protocols
 from hybridrec.evaluation.protocols import Question, dense_top
+from hybridrec.fusion.signals.popularity import popularity
 from hybridrec.shop import Shop
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -150,6 +154,33 @@ class TestDenseTop:
 
     def test_more_than_there_are_gives_all(self) -> None:
         assert dense_top(question("none"), constant, 100).shape == (2, 41)
+
+
+@pytest.mark.parametrize("days", [28, 90, 180])
+def test_items_belong_to_the_slice_that_begins_at_their_age(
+    days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = shop(dataset([("a", "i000", 0), ("a", "i001", days)]))
+    statistics = popularity(known.histories, seasonal=False)
+    fusion: Any = SimpleNamespace(
+        scope=SimpleNamespace(timed=True), moment=SimpleNamespace(statistics=statistics)
+    )
+    monkeypatch.setattr(protocols, "fusion_top", lambda *_: np.array([[0]]))
+    later = dataset([("a", "i000", days + 1)])
+
+    table = protocols.evaluate(fusion, known, later, ["hr@1"], "none", by=["item_age"])
+
+    [of_all, label] = table["slice"]
+    assert of_all == "all"
+    assert label.startswith(f"item_age {days}")
+
+
+def test_no_metric_at_all_is_refused() -> None:
+    fusion: Any = SimpleNamespace(scope=SimpleNamespace(timed=True))
+    with pytest.raises(RequestError, match=r"metrics=\[\]: name one .* recall,.*ndcg@10"):
+        protocols.evaluate(fusion, shop(TRAIN), TEST, [], "none")
+    with pytest.raises(RequestError, match=r"metrics=\(\)"):
+        protocols.compare(fusion, shop(TRAIN), TEST, "none", ())
 
 
 def test_a_question_survives_later_days() -> None:

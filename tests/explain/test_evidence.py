@@ -13,14 +13,15 @@ TOGETHER = [7, 8, None]
 
 
 def weighed(*weights: float) -> WeighedItems:
-    return WeighedItems(PAST.__getitem__, np.array(weights), lambda: TOGETHER)
+    speaks = np.array([True, True, False])
+    return WeighedItems(PAST.__getitem__, np.array(weights), speaks, lambda: TOGETHER)
 
 
 def test_those_that_weigh_anything_come_greatest_first() -> None:
     evidence = weighed(0.5, 0.0, -2.0)
 
     expected = (
-        replace(PAST[2], weight=-2.0),
+        replace(PAST[2], weight=-2.0, speaks=False),
         replace(PAST[0], weight=0.5, together=7),
     )
     assert len(evidence) == 2
@@ -36,7 +37,7 @@ def test_no_past_item_is_made_before_it_is_looked_at() -> None:
         made.append(place)
         return PAST[place]
 
-    evidence = WeighedItems(past, np.array([0.5, 0.0, -2.0]), lambda: TOGETHER)
+    evidence = WeighedItems(past, np.array([0.5, 0.0, -2.0]), np.ones(3, bool), lambda: TOGETHER)
 
     assert len(evidence) == 2
     assert made == []

@@ -93,7 +93,7 @@ def test_no_smaller_group_is_counted(
 @pytest.mark.parametrize(
     ("group", "together", "said"),
     [
-        ("collaborative", 12, "customers with “Milk” in their baskets choose it too"),
+        ("collaborative", 12, "customers who chose “Milk” choose it too"),
         ("collaborative", None, "what customers choose places it near “Milk”"),
         ("transitions", 12, "it is often chosen after “Milk”"),
         ("transitions", None, "no single reason stands out"),

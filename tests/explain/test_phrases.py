@@ -10,6 +10,8 @@ from hybridrec.explain.evidence import PastItem
 from hybridrec.explain.explanation import Contribution, Explanation
 from hybridrec.explain.narrative import Facts
 from hybridrec.explain.phrases import Language, Voice, phrases_of
+from hybridrec.explain.words import WORDS
+from kg.schema import DERIVED
 
 EVERY: list[tuple[Language, Voice]] = [
     ("en", "merchandiser"),
@@ -68,17 +70,17 @@ def test_promises_nothing(language: Language, voice: Voice) -> None:
 @pytest.mark.parametrize(
     ("language", "voice", "events", "days", "said"),
     [
-        ("en", "merchandiser", 1, 0.4, "Cheese: bought once, last within a day."),
-        ("en", "merchandiser", 1200, 1.9, "Cheese: bought 1,200 times, last 1 day ago."),
-        ("en", "shopper", 3, None, "You bought it 3 times"),
+        ("en", "merchandiser", 1, 0.4, "Cheese: chosen once before, last within a day."),
+        ("en", "merchandiser", 1200, 1.9, "Cheese: chosen 1,200 times before, last 1 day ago."),
+        ("en", "shopper", 3, None, "You chose it 3 times"),
         (
             "zh",
             "merchandiser",
             3,
             12.0,
-            "推荐理由（Cheese）：复购商品，已购买3次，最近一次在12天前。",
+            "推荐理由（Cheese）：曾选购3次，最近一次在12天前。",
         ),
-        ("zh", "shopper", 1, 0.0, "您已购买1次，最近一次在一天之内"),
+        ("zh", "shopper", 1, 0.0, "您曾选购1次，最近一次在一天之内"),
     ],
 )
 def test_numbers_take_the_plural_of_the_language(
@@ -94,15 +96,42 @@ def test_numbers_take_the_plural_of_the_language(
         (
             "en",
             "merchandiser",
-            "Cheese: customers with “Milk” and “Bread” in their baskets choose it too.",
+            "Cheese: customers who chose “Milk” and “Bread” choose it too.",
         ),
         ("en", "shopper", "Others who chose “Milk” and “Bread” choose it too"),
-        ("zh", "merchandiser", "推荐理由（Cheese）：购买过“Milk”和“Bread”的顾客也常选购。"),
-        ("zh", "shopper", "购买过“Milk”和“Bread”的顾客也在选购"),
+        ("zh", "merchandiser", "推荐理由（Cheese）：选购过“Milk”和“Bread”的顾客也常选购。"),
+        ("zh", "shopper", "选购过“Milk”和“Bread”的顾客也在选购"),
     ],
 )
 def test_names_are_listed_as_the_language_does(language: Language, voice: Voice, said: str) -> None:
     assert cheese("collaborative", MILK, BREAD).narrative(language, voice) == said
+
+
+@pytest.mark.parametrize(("language", "voice"), EVERY)
+def test_views_are_not_called_purchases(language: Language, voice: Voice) -> None:
+    phrases = phrases_of(language, voice)
+    said = " ".join([*phrases.groups.values(), *phrases.among, phrases.nothing])
+    said += str(WORDS[language]["groups"]).replace("复购", "")  # the trade's name of the group
+    for word in ("bought", "buy", "basket", "purchase", "购买", "复购"):
+        assert word not in said
+
+
+@pytest.mark.parametrize(("language", "voice"), EVERY)
+@pytest.mark.parametrize("group", ["text", "graph", "neighbours", "collaborative", "transitions"])
+def test_what_does_not_speak_for_the_item_is_not_named(
+    language: Language, voice: Voice, group: str
+) -> None:
+    unlike = replace(MILK, speaks=False)
+    said = cheese(group, unlike, BREAD).narrative(language, voice)
+    assert "Milk" not in said
+    assert "Bread" in said
+    assert phrases_of(language, voice).nothing in cheese(group, unlike).narrative(language, voice)
+
+
+def test_relations_are_named_in_chinese() -> None:
+    names = phrases_of("zh", "merchandiser").relations
+    assert {relation.phrase for relation in DERIVED} <= set(names)
+    assert names["categories"] == names["category"] == "品类"
 
 
 @pytest.mark.parametrize(("language", "voice"), EVERY)

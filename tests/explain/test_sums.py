@@ -5,18 +5,25 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybridrec import Recommender, RecommenderConfig
+from hybridrec.explain import explaining
 from hybridrec.explain.evidence import PastItem
 from hybridrec.fusion.pipeline import Fusion
 from hybridrec.fusion.policy import Policy
 from hybridrec.fusion.profiles import profile_weights, profiles
 
 SAME = 1e-4
+FADING = {
+    "long_profile": {"half_life_days": None, "half_life_events": 4.0},
+    "short_profile": None,
+    "last_profile": None,
+}
 
 
 @st.composite
@@ -121,3 +128,90 @@ def test_a_profile_that_has_faded_leaves_no_part_unsplit(
     assert len(split) > 50
     for weights, value in split:
         assert weights == pytest.approx(value, abs=1e-5)
+
+
+def met_by_new(
+    recommender: Recommender, items: list[str], settings: dict[str, Any], kinds: list[str]
+) -> Recommender:
+    """One whom a new user has just met items in, an hour apart."""
+    other = untrained(recommender, settings)
+    start = other.shop.as_of
+    times = [start + timedelta(hours=hour) for hour in range(1, len(items) + 1)]
+    n = len(items)
+    events = {"user_id": ["new"] * n, "item_id": items, "timestamp": times, "event": kinds}
+    return other.update(pl.DataFrame(events))
+
+
+@pytest.mark.parametrize("direction", [1, -1], ids=["least row first", "greatest row first"])
+def test_items_that_have_faded_are_counted_and_dated_as_themselves(
+    recommender: Recommender, direction: int
+) -> None:
+    items = [item for item in recommender.items[::direction][:30] for _ in range(2)]
+    other = met_by_new(recommender, items, FADING, ["purchase"] * 60)
+    shop = other.shop
+    history = shop.histories_of([shop.users.row("new")])
+    faded = shop.items.row(items[0])
+    assert faded not in profile_weights(history, other.config)["long"].indices
+    hours = {item: place for place, item in enumerate(items)}
+
+    for why in other.explain_pairs([("new", item) for item in hours]):
+        parts = {part.group: part for part in why.contributions}
+        for past in (past for part in parts.values() for past in part.evidence):
+            last = shop.as_of - timedelta(hours=59 - hours[past.item_id])
+            assert past.events == 2
+            assert abs(past.last - last) < timedelta(seconds=1)
+        assert [past.item_id for past in parts["repeat"].evidence] == [why.item_id]
+        assert shop.titles[faded] not in [path.source_title for path in why.paths]
+
+
+def test_items_that_have_faded_are_among_those_a_counterfactual_tries(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [item for item in recommender.items[:30] for _ in range(2)]
+    other = met_by_new(recommender, items, FADING, ["purchase"] * 60)
+    tried = []
+    monkeypatch.setattr(explaining, "smallest_removal", lambda *asked: tried.append(asked[4]))
+
+    other.explain("new", items[-1]).counterfactual()
+
+    [order] = tried
+    assert sorted(order) == list(range(30))
+
+
+def test_an_event_without_strength_weighs_by_its_own_item_alone(recommender: Recommender) -> None:
+    settings = {"event_strengths": {"glance": 0.0}}
+    other = met_by_new(recommender, ["i63", "i03"], settings, ["glance", "purchase"])
+
+    why = other.explain("new", "i07")
+    weighed = {past.item_id for part in why.contributions for past in part.evidence}
+    assert weighed == {"i03"}
+    assert [path.source_title for path in why.paths] == [other.shop.titles[3]]
+
+    of_itself = other.explain("new", "i63").contributions
+    [repeat] = [part for part in of_itself if part.group == "repeat"]
+    assert [(past.item_id, past.events) for past in repeat.evidence] == [("i63", 1)]
+
+
+@pytest.mark.parametrize("scorer", ["text", "graph", "neighbours", "transitions"])
+def test_what_alone_puts_an_item_above_the_mean_candidate_speaks_for_it(
+    recommender: Recommender, scorer: str
+) -> None:
+    other = untrained(recommender, {"seed": 3})
+    fusion, shop = other.fusion, other.shop
+    against = 0
+    for row in range(5):
+        candidates = fusion.candidates(shop.histories_of([row]), "none")
+        items = candidates.pairs.items
+        whys = explaining.explain_candidates(
+            fusion, shop, candidates, 0, np.arange(items.size), None, "none", 10
+        )
+        for why, item in zip(whys, items, strict=True):
+            [part] = [part for part in why.contributions if part.group == scorer]
+            for past in part.evidence:
+                met = shop.visitor([shop.items.row(past.item_id)])
+                [alone] = fusion.scorers[scorer].scores(met.weights())
+                assert past.speaks == (alone[item] > alone[items].mean())
+                against += past.weight > 0 and not past.speaks
+                if scorer == "transitions" and past.speaks:
+                    assert alone[item] > 0
+    assert against

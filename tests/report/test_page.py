@@ -7,10 +7,12 @@ import polars as pl
 import pytest
 
 from hybridrec.errors import RequestError
+from hybridrec.evaluation.metrics import NAMES
 from hybridrec.explain.evidence import GraphPath, PastItem
 from hybridrec.explain.explanation import Contribution, Explanation
 from hybridrec.explain.fragment import explanation_html
 from hybridrec.explain.narrative import Facts
+from hybridrec.explain.phrases import phrases_of
 from hybridrec.explain.words import WORDS as SHARED_WORDS
 from hybridrec.recommendations import Recommendation, Recommendations
 from hybridrec.report import AccuracyTable, Report, UserReport
@@ -114,6 +116,22 @@ def test_path_is_a_chain_with_how_common_the_shared_thing_is(tmp_path):
     assert "“Acme” is shared by 1.2% of the catalogue." in text_of(html)
 
 
+def test_a_dash_in_a_title_is_no_arrow_of_the_chain():
+    text = "Dune — Messiah —author→ Herbert ←author— Emma — Part 2"
+    path = GraphPath(text, "Dune — Messiah", "author", "Herbert", 0.012, 0.5)
+    html = explanation_html(replace(explained("Emma — Part 2"), paths=(path,)))
+    nodes = re.findall(r'<span class="node">(.*?)</span>', html)
+    assert nodes == ["Dune — Messiah", "Herbert", "Emma — Part 2"]
+    assert re.findall(r'<span class="relation">(.*?)</span>', html) == ["—author→", "←author—"]
+
+
+@pytest.mark.parametrize(("phrase", "said"), [("goes with", "搭配"), ("part of", "属于")])
+def test_relations_of_the_graph_s_own_are_chinese_on_a_chinese_page(phrase, said):
+    path = GraphPath(f"Milk —{phrase}→ Cheese", "Milk", None, None, None, 0.5)
+    html = explanation_html(replace(explained(), paths=(path,)), "zh")
+    assert re.findall(r'<span class="relation">(.*?)</span>', html) == [f"—{said}→"]
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_everything_from_outside_is_escaped(tmp_path, language):
     past = replace(MILK, title=HOSTILE, item_id=HOSTILE, weight=1.0)
@@ -191,6 +209,7 @@ def test_users_are_numbered_unless_their_ids_are_asked_for(tmp_path):
 
 
 def test_both_languages_have_the_same_words():
+    assert set(WORDS["en"]["metrics"]) == set(NAMES)
     for words in (WORDS, SHARED_WORDS):
         english, chinese = words["en"], words["zh"]
         assert english.keys() == chinese.keys()
@@ -198,6 +217,15 @@ def test_both_languages_have_the_same_words():
             if isinstance(told, dict) and name != "models":
                 assert told.keys() == chinese[name].keys()
     assert not WORDS["en"].keys() & SHARED_WORDS["en"].keys()
+
+
+def test_rules_go_by_the_names_that_sentences_give_them():
+    policy = phrases_of("zh", "merchandiser").policy
+    reading = WORDS["zh"]["boosts_reading"]
+    assert "数量上限" in policy["cap"]
+    assert "数量上限" in reading
+    assert "固定位" in reading
+    assert "置顶" not in reading
 
 
 def test_user_is_shown_with_latest_items_by_day_and_discoveries(tmp_path):
@@ -216,12 +244,15 @@ def test_an_item_says_how_sure_it_is_and_without_what_it_would_leave(tmp_path):
     told = replace(page(sure), removals={"recommended": {"i9": ("Milk", "Bread")}})
     text = text_of(report(tmp_path, [told]))
     assert "Popularity is 0% of what raises it; the ranker’s members differ by ±0.125." in text
-    assert "Without “Milk”, “Bread” in the history it would not be in the list." in text
+    assert "it would not be among the first 10 without “Milk”, “Bread” in the history." in text
     none = replace(page(sure), removals={"recommended": {"i9": None}})
-    assert "it stays in the list without any of them" in text_of(report(tmp_path, [none]))
-    assert "若历史中没有“Milk”、“Bread”，该商品将不在列表中。" in report(
+    assert "it is not among the first 10, or stayed there in every trial" in text_of(
+        report(tmp_path, [none])
+    )
+    assert "若历史中没有“Milk”、“Bread”，该商品将不在前10位。" in report(
         tmp_path, [told], language="zh"
     )
+    assert "任意" not in report(tmp_path, [none], language="zh")
 
 
 def test_a_list_may_be_empty(tmp_path):
@@ -245,8 +276,10 @@ def test_accuracy_has_numbers_intervals_and_the_best_first(tmp_path):
 
 
 def test_accuracy_of_a_single_user_has_no_interval(tmp_path):
-    single = accuracy(**{"recall@10 se": [float("nan")] * 2, "recall@10": [0.0, 0.0]})
-    assert "nan" not in text_of(report(tmp_path, tables=[single]))
+    columns = {"recall@10 se": [float("nan")] * 2, "recall@10": [0.0, 0.0], "users": [1, 1]}
+    text = text_of(report(tmp_path, tables=[accuracy(**columns)]))
+    assert "nan" not in text
+    assert "Recall@10 1 user " in text
 
 
 def test_an_empty_report_is_refused(tmp_path):

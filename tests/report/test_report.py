@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 from jsonschema import Draft202012Validator
 
-from hybridrec import Recommender
+from hybridrec import Dataset, Recommender
 from hybridrec.errors import ConfigError, RequestError, UnknownItemError, UnknownUserError
-from hybridrec.fusion.policy import Boost, Policy
+from hybridrec.fusion.policy import Boost, Pin, Policy, rules_of
 from hybridrec.report import Report, ReportConfig
 from hybridrec.report.catalogue import _gini, new_items
-from hybridrec.report.reach import _boosts
+from hybridrec.report.reach import _boosts, reach_of
 
 K = 5
 
@@ -110,6 +110,17 @@ class TestItems:
                 part.value for gap in gaps for part in gap.contributions if part.group == group
             ]
             assert value == pytest.approx(np.mean(given), abs=2e-2)
+
+    def test_what_it_lacks_is_told_of_five_users_at_least(self, recommender, report, items):
+        reach = report.items[-1].reach
+        asked = {"item": recommender.shop.items.row(items[-1]), "question": "seen", "k": K}
+        fusion, shop = recommender.fusion, recommender.shop
+        rules = rules_of(None, shop.catalogue, shop.items, k=K)
+        for number, told in ((4, 0), (5, 5)):
+            found = reach_of(fusion, shop, np.arange(60), **asked, rules=rules, nearest=number)
+            assert found.boosts == reach.boosts
+            assert found.nearest == told
+            assert bool(found.lacks) == bool(told)
 
     def test_that_the_policy_hides_have_no_reach(self, recommender, items):
         policy = Policy(deny=items[:1])
@@ -222,15 +233,40 @@ class TestUsers:
             assert len(left) < len(_met(recommender, "u01"))
             assert item in {row.item_id for row in user.recommendations}
 
+    def test_removals_are_not_sought_where_the_policy_gave_the_place(self, recommender, report):
+        [user] = report.users
+        second = user.recommendations[1].item_id
+        policy = Policy(pins=[Pin(item=second, rank=1)])
+        [told] = recommender.report(users=["u01"], k=K, exclude="seen", policy=policy).users
+        moved = {row.item_id for row in told.recommendations if row.explanation.policy}
+        assert second in moved
+        best = {row.item_id for row in told.recommendations[:3]}
+        assert set(told.removals["recommended"]) == best - moved
+
+    def test_removals_are_not_sought_without_a_history(self, make_shop):
+        shop = make_shop()
+        users = pl.DataFrame({"user_id": ["u01", "new"], "town": ["a", "a"]})
+        data = Dataset.from_frames(shop.events, shop.catalogue, users=users)
+        settings = {"towers": {"text": None, "graph": None}, "ranker": {"epochs": 1}}
+        fitted = Recommender.from_config(settings).fit(data)
+        [told] = fitted.report(users=["new"], k=K).users
+        assert len(told.recommendations) == K
+        assert told.removals == {"recommended": {}, "discoveries": {}}
+
 
 class TestBoosts:
     def test_are_the_least_that_do(self):
         gaps = np.array([-1.0, -0.5, *np.arange(1, 99) / 8])
         found = _boosts(gaps)
-        assert [step.users for step in found] == [5, 10, 25, 50]
+        assert [step.users for step in found] == [5, 10, 25, 50, 100]
         for step in found:
             assert (gaps <= step.by).sum() == step.users
             assert (gaps <= 0.9 * step.by).sum() < step.users
+
+    def test_there_are_some_while_any_list_lacks_it(self):
+        gaps = np.array([*np.full(60, -1.0), *np.linspace(0.1, 2, 40)])
+        assert [(step.by, step.users, step.share) for step in _boosts(gaps)] == [(2.0, 100, 1.0)]
+        assert _boosts(np.full(100, -1.0)) == ()
 
     def test_nobody_left_is_nothing_to_gain(self):
         assert _boosts(np.array([-1.0, np.nan])) == ()
@@ -281,6 +317,18 @@ class TestOutput:
             sheets = book.read("xl/workbook.xml").decode()
         assert set(re.findall(r'<sheet name="(\w+)"', sheets)) == names
         assert sorted(path.name for path in tmp_path.iterdir()) == ["csv", "report.xlsx"]
+
+    def test_tables_in_another_language_are_refused(self, report, tmp_path):
+        with pytest.raises(RequestError, match="'fr' is not there; use en or zh"):
+            report.to_frames("fr")
+        with pytest.raises(RequestError, match="'fr'"):
+            report.write_csv(tmp_path / "csv", "fr")
+        assert not list(tmp_path.iterdir())
+
+    def test_less_than_a_day_is_not_rounded(self, recommender, tmp_path):
+        told = recommender.report(catalogue=True, k=K, settings=ReportConfig(new_days=0.5))
+        told.to_html(tmp_path / "report.html")
+        assert "in the last 0.5 days" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
     def test_without_xlsxwriter_a_workbook_says_what_to_install(
         self, report, tmp_path, monkeypatch

@@ -80,7 +80,7 @@ class TextEncoder(nn.Module):
     @property
     def longest(self) -> int:
         """How many characters of a text are read at most."""
-        return self.max_tokens * LONGEST_WORDS
+        return int(self.max_tokens) * LONGEST_WORDS
 
     def tokens(self, texts: list[str]) -> list[TokenRow]:
         """Token numbers of every text, special tokens included."""
