@@ -144,6 +144,23 @@ class TestEmbeddings:
         np.testing.assert_array_equal(embedded, kept.item_embeddings)
 
 
+def killed_and_resumed(
+    new: Callable[[], TextTower], data: TrainingData, place: Path, step: int
+) -> TextTower:
+    """A tower whose fit was killed after a step, and run again."""
+
+    class Killed(FitSession):
+        def checkpoint(self, arrays: dict) -> None:
+            super().checkpoint(arrays)
+            if int(arrays["step"]) == step:
+                raise KeyboardInterrupt
+
+    checkpoints = Checkpoints.open(place / "c", "x")
+    with pytest.raises(KeyboardInterrupt):
+        new().fit(data, Killed("text tower", checkpoints=checkpoints))
+    return new().fit(data, FitSession("text tower", checkpoints=checkpoints))
+
+
 class TestFineTuning:
     @tunings
     @pytest.mark.parametrize("objective", ["history", "pairs"])
@@ -287,20 +304,7 @@ class TestFineTuning:
         data = replace(training_data, validate=Taste())
         whole = made(**settings).fit(data)
 
-        def kept() -> FitSession:
-            return FitSession("text tower", checkpoints=Checkpoints.open(tmp_path / "c", "x"))
-
-        killed = kept()
-
-        def checkpoint(arrays: dict) -> None:
-            FitSession.checkpoint(killed, arrays)
-            if int(arrays["step"]) == 13:
-                raise KeyboardInterrupt
-
-        monkeypatch.setattr(killed, "checkpoint", checkpoint)
-        with pytest.raises(KeyboardInterrupt):
-            made(**settings).fit(data, killed)
-        resumed = made(**settings).fit(data, kept())
+        resumed = killed_and_resumed(lambda: made(**settings), data, tmp_path, 13)
 
         np.testing.assert_allclose(resumed.item_embeddings, whole.item_embeddings, atol=1e-3)
         assert resumed.best_steps == whole.best_steps
@@ -318,20 +322,7 @@ class TestFineTuning:
         settings = LEARNING | {"steps": 40, "projection": False, "validate_every": 20}
         whole = made(**settings).fit(training_data)
 
-        def kept() -> FitSession:
-            return FitSession("text tower", checkpoints=Checkpoints.open(tmp_path / "c", "x"))
-
-        killed = kept()
-
-        def checkpoint(arrays: dict) -> None:
-            FitSession.checkpoint(killed, arrays)
-            if int(arrays["step"]) == killed_at:
-                raise KeyboardInterrupt
-
-        monkeypatch.setattr(killed, "checkpoint", checkpoint)
-        with pytest.raises(KeyboardInterrupt):
-            made(**settings).fit(training_data, killed)
-        resumed = made(**settings).fit(training_data, kept())
+        resumed = killed_and_resumed(lambda: made(**settings), training_data, tmp_path, killed_at)
 
         np.testing.assert_allclose(resumed.item_embeddings, whole.item_embeddings, atol=1e-5)
 
