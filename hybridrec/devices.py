@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hybridrec.errors import ConfigError
 
@@ -40,10 +42,25 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def single_threaded_blas() -> AbstractContextManager[object]:
-    """One BLAS thread, for what brings threads of its own: torch, implicit."""
-    limits: AbstractContextManager[object] = _thread_pools().limit(limits=1, user_api="blas")
-    return limits
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """One BLAS thread, for what brings threads of its own: torch, implicit.
+
+    The limit holds for the whole process. Where requests on threads of their own overlap, the first
+    sets and lifts it: were each to put back what it found, the last would leave the limit behind.
+    """
+    if not _LIMITED.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _thread_pools().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        _LIMITED.release()
+
+
+_LIMITED: Final = threading.Lock()
+"""Held while the limit is."""
 
 
 @cache
