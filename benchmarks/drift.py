@@ -191,7 +191,7 @@ def by_moved(scores: Mapping[str, DoubleArray], moved: BoolArray, ours: str) -> 
         moved: ``(n_users,)`` who moved.
         ours: the model whose paired lead over each other is given, in standard errors.
     """
-    groups = {"moved": moved, "steady": ~moved}
+    groups = {name: m for name, m in (("moved", moved), ("steady", ~moved)) if m.any()}
     header = ["model"]
     for group, members in groups.items():
         header += [f"{group} ({int(members.sum()):,})", "lead"]
