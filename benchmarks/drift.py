@@ -191,7 +191,7 @@ def by_moved(scores: Mapping[str, DoubleArray], moved: BoolArray, ours: str) -> 
         moved: ``(n_users,)`` who moved.
         ours: the model whose paired lead over each other is given, in standard errors.
     """
-    groups = {name: m for name, m in (("moved", moved), ("steady", ~moved)) if m.any()}
+    groups = {"moved": moved, "steady": ~moved}
     header = ["model"]
     for group, members in groups.items():
         header += [f"{group} ({int(members.sum()):,})", "lead"]
@@ -199,6 +199,9 @@ def by_moved(scores: Mapping[str, DoubleArray], moved: BoolArray, ours: str) -> 
     for model, values in scores.items():
         row = [model]
         for members in groups.values():
+            if not members.any():
+                row += ["–", ""]
+                continue
             estimate = Estimate.of(values[members])
             lead = Estimate.of(scores[ours][members] - values[members])
             told = f"{lead.value / lead.standard_error:+.1f}" if lead.standard_error else ""

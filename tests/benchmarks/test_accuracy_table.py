@@ -331,7 +331,8 @@ class TestCommand:
         )  # fmt: skip
 
         by_users = text.partition("by users whose interest moved")[2]
-        assert "moved (" in by_users
+        assert "moved (0)" in by_users  # of none nothing is told
+        assert "nan" not in by_users
         assert "steady (" in by_users
         assert by_users.count("| fusion |") == by_users.count("| fusion without drift") == 2
 
