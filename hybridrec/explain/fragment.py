@@ -33,8 +33,7 @@ def explanation_html(explanation: Explanation, language: Language = "en") -> str
         RequestError: another language.
     """
     words = words_of(language)
-    template = explaining_templates("hybridrec.explain").get_template("explanation.html.j2")
-    return template.render(
+    return _TEMPLATES.get_template("explanation.html.j2").render(
         words=words,
         language=language,
         explanation=explanation,
@@ -85,3 +84,6 @@ def _steps(path: GraphPath, language: Language = "en") -> list[tuple[str, str]]:
         name = arrow.strip("—→←")
         relations.append(arrow.replace(name, names.get(name, name)))
     return list(zip_longest(pieces[::2], relations, fillvalue=""))
+
+
+_TEMPLATES = explaining_templates("hybridrec.explain")
