@@ -32,7 +32,7 @@ class Attribution:
         given: for each scorer what each past item gives its scores beyond what it gives that of the
             mean candidate, over all profiles, ``(n, n_past)``.
         scales: for each scorer and profile, ``text/long``, what a unit of its score beyond the mean
-            candidate's gives, ``(n,)``.
+            candidate's brings, ``(n,)``.
     """
 
     base: DoubleArray
@@ -49,9 +49,9 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     """Takes scores of one user apart.
 
     Signal groups share the score by exact Shapley values against the user's mean candidate; the
-    profiles of a scorer count as one, and share its value. It is split over past items by the
+    profiles of a scorer count as one. What each profile brings is split over past items by the
     scorer's own attribution, which is exact, relative to the mean candidate as the ranker sees
-    it.
+    it; what then lacks to the scorer's value is spread in proportion to what they weigh.
 
     Args:
         fusion: towers and rankers.
@@ -65,13 +65,13 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     standard = candidates.standardised
     inputs = standard.inputs[at][places]
     baseline = np.repeat(standard.baseline[[user]], places.size, axis=0)
-    base, shapley = ranker.contributions(inputs, baseline)
-    of_group = dict(zip(ranker.groups, shapley.T, strict=True))
+    base, shapley, brought = ranker.contributions(inputs, baseline)
+    groups = dict(zip(ranker.unions, shapley.T, strict=True))
+    of_group = dict(zip(ranker.groups, brought.T, strict=True))
 
     rows = {profile: matrix[[user]] for profile, matrix in candidates.weights.items()}
     past = np.unique(candidates.histories.of([user]).items)
     counted = np.isin(past, np.concatenate([row.indices for row in rows.values()]))
-    groups: dict[str, DoubleArray] = {}
     splits: dict[str, DoubleArray] = {}
     given: dict[str, DoubleArray] = {}
     scales: dict[str, DoubleArray] = {}
@@ -84,7 +84,6 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
             by_profile |= dict(zip(own, each, strict=True))
     for name, value in of_group.items():
         tower, _, profile = name.partition("/")
-        groups[tower] = groups.get(tower, np.zeros(places.size)) + value
         if not profile:
             continue
         split = splits.setdefault(tower, np.zeros((places.size, past.size)))
@@ -123,10 +122,10 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
 
 
 def _spread_out(left: DoubleArray, split: DoubleArray) -> DoubleArray:
-    """What of a tower's part no profile could split, in proportion to what past items weigh.
+    """What of a tower's part no profile brings by itself, in proportion to what past items weigh.
 
-    A profile that tells nothing, as the last one does of users who have been away for long, shares
-    the Shapley value of its tower all the same, and has no past items to give its share to.
+    Were each profile given an equal share of it, one that hardly tells the item from the mean
+    candidate would scale what it has of every past item by far too much.
     """
     weights = np.abs(split)
     total = weights.sum(axis=1)

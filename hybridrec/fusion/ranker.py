@@ -73,6 +73,8 @@ class Ranker:
         self.placed = [column for column, signal in enumerate(signals) if signal.relative]
         self.levelled = [column for column, signal in enumerate(signals) if signal.absolute]
         self.groups = list(dict.fromkeys(signals[column].group for column in self.placed))
+        self._union_of_group = [group.partition("/")[0] for group in self.groups]
+        self.unions = list(dict.fromkeys(self._union_of_group))
         of_input = [signals[column].group for column in self.placed + self.levelled]
         # context is of no group: it is the same for the mean candidate
         self._group_of_input = np.array(
@@ -83,8 +85,8 @@ class Ranker:
         self.calibration: Calibration | None = None
 
     @cached_property
-    def _coalitions(self) -> tuple[BoolArray, DoubleArray]:
-        return union_values([name.partition("/")[0] for name in self.groups])
+    def _coalitions(self) -> tuple[BoolArray, DoubleArray, DoubleArray]:
+        return union_values(self._union_of_group)
 
     def _new_network(self) -> Members:
         generator = torch.Generator().manual_seed(self.seed)
@@ -260,22 +262,23 @@ class Ranker:
 
     def contributions(
         self, inputs: FloatArray, baseline: FloatArray
-    ) -> tuple[DoubleArray, DoubleArray]:
-        """What every signal group gives to some scores: exact Shapley values.
+    ) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
+        """What signals give to some scores: exact Shapley values.
 
-        A group that is left out takes the values of the user's mean candidate (Lundberg and Lee,
-        NeurIPS 2017). The profiles of a scorer, ``text/long`` and ``text/short``, share its Shapley
-        value; see :func:`hybridrec.fusion.shapley.union_values`.
+        What is left out takes the values of the user's mean candidate (Lundberg and Lee,
+        NeurIPS 2017). The profiles of a scorer, ``text/long`` and ``text/short``, join as one; what
+        each brings itself is told beside it; see :func:`hybridrec.fusion.shapley.union_values`.
 
         Args:
             inputs: ``(n, n_inputs)`` from :meth:`standardise`.
             baseline: ``(n, n_inputs)`` the mean candidate of each row's user.
 
         Returns:
-            The base ``(n,)``, scores of the mean candidates, and contributions
-            ``(n, n_groups)`` in the order of ``groups``; base and contributions sum to the score.
+            The base ``(n,)``, scores of the mean candidates; contributions ``(n, n_unions)`` in the
+            order of ``unions``, base and contributions sum to the score; and what each group
+            brings itself, ``(n, n_groups)`` in the order of ``groups``.
         """
-        coalitions, weights = self._coalitions
+        coalitions, of_unions, of_groups = self._coalitions
         inputs, baseline = self._scaled(inputs), self._scaled(baseline)
         own = self._group_of_input == np.arange(len(self.groups))[:, None]
         steps = (inputs - baseline)[:, None] * own
@@ -287,7 +290,7 @@ class Ranker:
                 torch.from_numpy(coalitions.astype(np.float32)),
             )
             worth = scores.mean(0, dtype=torch.float64).T.numpy()
-        return worth[:, 0], worth @ weights
+        return worth[:, 0], worth @ of_unions, worth @ of_groups
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """The weights, and the calibration where there is one, as named arrays."""

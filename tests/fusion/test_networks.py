@@ -139,7 +139,7 @@ def test_contributions_of_a_gated_ranker_are_what_each_group_adds(gated: Ranker)
     rows = standard.inputs[:40]
     baseline = standard.baseline[pairs.users[:40]]
 
-    base, parts = gated.contributions(rows, baseline)
+    base, parts, _ = gated.contributions(rows, baseline)
 
     np.testing.assert_allclose(base + parts.sum(axis=1), gated.score_inputs(rows), atol=1e-5)
     for column, group in enumerate(gated.groups):

@@ -162,7 +162,7 @@ class TestContributions:
         self, ranker: Ranker, rows: tuple[np.ndarray, np.ndarray, np.ndarray]
     ) -> None:
         inputs, baseline, scores = rows
-        base, parts = ranker.contributions(inputs, baseline)
+        base, parts, _ = ranker.contributions(inputs, baseline)
 
         assert parts.shape == (30, 3)
         np.testing.assert_allclose(parts.sum(axis=1), scores - base, rtol=1e-4, atol=1e-5)
@@ -206,8 +206,8 @@ class TestContributions:
         self, ranker: Ranker, rows: tuple[np.ndarray, np.ndarray, np.ndarray]
     ) -> None:
         inputs, baseline, _ = rows
-        base, parts = ranker.contributions(inputs, baseline)
-        alone_base, alone = ranker.contributions(inputs[4:5], baseline[4:5])
+        base, parts, _ = ranker.contributions(inputs, baseline)
+        alone_base, alone, _ = ranker.contributions(inputs[4:5], baseline[4:5])
 
         np.testing.assert_allclose(alone[0], parts[4], atol=1e-6)
         assert alone_base[0] == pytest.approx(base[4], abs=1e-6)
