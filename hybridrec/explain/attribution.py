@@ -28,9 +28,9 @@ class Attribution:
             strength.
         splits: for each group that rests on the history, its part by past item,
             ``(n, n_past)``; rows sum to the group's value, or are zero where nothing in the
-            history speaks for the item.
+            history can have given it.
         given: for each scorer what each past item gives its scores beyond what it gives that of the
-            mean candidate, over all profiles, ``(n, n_past)``.
+            mean candidate, over the profiles that the ranker rewards, ``(n, n_past)``.
         scales: for each scorer and profile, ``text/long``, what a unit of its score beyond the mean
             candidate's brings, ``(n,)``.
     """
@@ -51,7 +51,9 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     Signal groups share the score by exact Shapley values against the user's mean candidate; the
     profiles of a scorer count as one. What each profile brings is split over past items by the
     scorer's own attribution, which is exact, relative to the mean candidate as the ranker sees
-    it; what then lacks to the scorer's value is spread in proportion to what they weigh.
+    it. A profile whose score the ranker holds against the item speaks for no past item: to take
+    out what the item is like would not raise it. Its part, and what no profile brings by itself,
+    all past items share evenly.
 
     Args:
         fusion: towers and rankers.
@@ -97,11 +99,14 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
             value, totals, out=np.zeros_like(value), where=np.abs(totals) > NEGLIGIBLE
         )
         at_past = np.searchsorted(past, rows[profile].indices)
-        split[:, at_past] += (centred * scales[name]).T
-        given.setdefault(tower, np.zeros_like(split))[:, at_past] += centred.T
+        split[:, at_past] += (centred * scales[name].clip(min=0)).T
+        given.setdefault(tower, np.zeros_like(split))[:, at_past] += (
+            centred * (scales[name] > 0)
+        ).T
 
     for tower, split in splits.items():
-        split += _spread_out(groups[tower] - split.sum(axis=1), split)
+        left = groups[tower] - split.sum(axis=1)
+        split[:, counted] += left[:, None] / max(np.count_nonzero(counted), 1)
     if "affinity" in groups:
         common = fusion.moment.affinity.attribute(rows["long"], items[places])
         shared = np.stack(
@@ -119,18 +124,6 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     return Attribution(
         base.astype(np.float64), spread, groups, past, counted, splits, given, scales
     )
-
-
-def _spread_out(left: DoubleArray, split: DoubleArray) -> DoubleArray:
-    """What of a tower's part no profile brings by itself, in proportion to what past items weigh.
-
-    Were each profile given an equal share of it, one that hardly tells the item from the mean
-    candidate would scale what it has of every past item by far too much.
-    """
-    weights = np.abs(split)
-    total = weights.sum(axis=1)
-    share = np.divide(left, total, out=np.zeros_like(total), where=total > NEGLIGIBLE)
-    return np.asarray(weights * share[:, None])
 
 
 def _in_proportion(common: FloatArray, value: float) -> DoubleArray:

@@ -37,8 +37,8 @@ class PastItem:
         weight: its signed share of a contribution.
         together: how many other users met it and the item explained; ``None`` where they are fewer
             than 5, the smallest group that is spoken of.
-        speaks: whether it gives the item explained more than the mean candidate; sentences name no
-            other. Where the ranker holds that against items, its weight is below 0 all the same.
+        speaks: whether it gives the item explained more than the mean candidate, and the ranker
+            rewards that; sentences name no other.
     """
 
     item_id: Hashable

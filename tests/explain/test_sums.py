@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from hybridrec import Recommender, RecommenderConfig
 from hybridrec.explain import explaining
+from hybridrec.explain.attribution import attribute
 from hybridrec.explain.evidence import PastItem
 from hybridrec.fusion.pipeline import Fusion
 from hybridrec.fusion.policy import Policy
 from hybridrec.fusion.profiles import profile_weights, profiles
+from hybridrec.fusion.signals.order import ORDER
 
 SAME = 1e-4
 FADING = {
@@ -193,12 +195,12 @@ def test_an_event_without_strength_weighs_by_its_own_item_alone(recommender: Rec
 
 
 @pytest.mark.parametrize("scorer", ["text", "graph", "neighbours", "transitions"])
-def test_what_alone_puts_an_item_above_the_mean_candidate_speaks_for_it(
+def test_only_what_alone_puts_an_item_above_the_mean_candidate_speaks_for_it(
     recommender: Recommender, scorer: str
 ) -> None:
     other = untrained(recommender, {"seed": 3})
     fusion, shop = other.fusion, other.shop
-    against = 0
+    speaking = 0
     for row in range(5):
         candidates = fusion.candidates(shop.histories_of([row]), "none")
         items = candidates.pairs.items
@@ -210,8 +212,31 @@ def test_what_alone_puts_an_item_above_the_mean_candidate_speaks_for_it(
             for past in part.evidence:
                 met = shop.visitor([shop.items.row(past.item_id)])
                 [alone] = fusion.scorers[scorer].scores(met.weights())
-                assert past.speaks == (alone[item] > alone[items].mean())
-                against += past.weight > 0 and not past.speaks
-                if scorer == "transitions" and past.speaks:
-                    assert alone[item] > 0
-    assert against
+                if past.speaks:
+                    assert alone[item] > alone[items].mean()
+                    assert scorer != "transitions" or alone[item] > 0
+                    speaking += 1
+    assert speaking
+
+
+def test_what_the_ranker_holds_against_an_item_weighs_alike_in_all_past_items(
+    recommender: Recommender,
+) -> None:
+    other = untrained(recommender, {"seed": 3})
+    fusion, shop = other.fusion, other.shop
+    seen = 0
+    for row in range(5):
+        candidates = fusion.candidates(shop.histories_of([row]), "none")
+        places = np.arange(len(candidates.pairs))
+        parts = attribute(fusion, candidates, 0, places)
+        for tower, speaking in parts.given.items():
+            scales = [own for name, own in parts.scales.items() if name.startswith(f"{tower}/")]
+            against = np.all(np.array(scales) <= 0, axis=0)
+            if ORDER.startswith(tower):
+                continue  # of which the latest item has a part of its own
+            split = parts.splits[tower][against]
+            np.testing.assert_allclose(split, split[:, :1].repeat(split.shape[1], 1), atol=1e-9)
+            np.testing.assert_allclose(split.sum(axis=1), parts.groups[tower][against], atol=1e-9)
+            assert not speaking[against].any()
+            seen += np.count_nonzero(against)
+    assert seen
