@@ -30,7 +30,8 @@ class Attribution:
             ``(n, n_past)``; rows sum to the group's value, or are zero where nothing in the
             history can have given it.
         given: for each scorer what each past item gives its scores beyond what it gives that of the
-            mean candidate, over the profiles that the ranker rewards, ``(n, n_past)``.
+            mean candidate, over the profiles that the ranker rewards, ``(n, n_past)``; for
+            ``affinity`` what it has in common with the item, where that raises it.
         scales: for each scorer and profile, ``text/long``, what a unit of its score beyond the mean
             candidate's brings, ``(n,)``.
     """
@@ -53,7 +54,8 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     scorer's own attribution, which is exact, relative to the mean candidate as the ranker sees
     it. A profile whose score the ranker holds against the item speaks for no past item: to take
     out what the item is like would not raise it. Its part, and what no profile brings by itself,
-    all past items share evenly.
+    all past items share evenly; so do they where the item has less in common with the history
+    (``affinity``) than the mean candidate has.
 
     Args:
         fusion: towers and rankers.
@@ -108,15 +110,12 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
         left = groups[tower] - split.sum(axis=1)
         split[:, counted] += left[:, None] / max(np.count_nonzero(counted), 1)
     if "affinity" in groups:
-        common = fusion.moment.affinity.attribute(rows["long"], items[places])
-        shared = np.stack(
-            [
-                _in_proportion(each, value)
-                for each, value in zip(common.T, groups["affinity"], strict=True)
-            ]
-        )
-        splits["affinity"] = np.zeros((places.size, past.size))
-        splits["affinity"][:, np.searchsorted(past, rows["long"].indices)] = shared
+        value, at_past = groups["affinity"], np.searchsorted(past, rows["long"].indices)
+        common = np.zeros((places.size, past.size))
+        common[:, at_past] = fusion.moment.affinity.attribute(rows["long"], items[places]).T
+        given["affinity"] = common * (value[:, None] > 0)
+        splits["affinity"] = np.zeros_like(common)
+        splits["affinity"][:, at_past] = _shared_out(value, given["affinity"][:, at_past])
     if "repeat" in groups:
         own = past[None, :] == items[places][:, None]
         splits["repeat"] = own * groups["repeat"][:, None]
@@ -126,9 +125,11 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     )
 
 
-def _in_proportion(common: FloatArray, value: float) -> DoubleArray:
-    """A value shared out in proportion to what each past item has in common."""
-    total = float(common.sum())
-    if total <= NEGLIGIBLE:
-        return np.zeros(common.size)
-    return value * common.astype(np.float64) / total
+def _shared_out(values: DoubleArray, given: DoubleArray) -> DoubleArray:
+    """Values ``(n,)`` in proportion to what each past item gave, ``(n, n_past)``, 0 or above.
+
+    Where none gave anything, all share evenly.
+    """
+    parts = given.copy()
+    parts[parts.sum(axis=1) <= NEGLIGIBLE] = 1.0
+    return np.asarray(values[:, None] * parts / parts.sum(axis=1, keepdims=True))

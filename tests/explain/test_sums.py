@@ -224,19 +224,21 @@ def test_what_the_ranker_holds_against_an_item_weighs_alike_in_all_past_items(
 ) -> None:
     other = untrained(recommender, {"seed": 3})
     fusion, shop = other.fusion, other.shop
-    seen = 0
+    seen: dict[str, int] = {}
     for row in range(5):
         candidates = fusion.candidates(shop.histories_of([row]), "none")
         places = np.arange(len(candidates.pairs))
         parts = attribute(fusion, candidates, 0, places)
-        for tower, speaking in parts.given.items():
-            scales = [own for name, own in parts.scales.items() if name.startswith(f"{tower}/")]
-            against = np.all(np.array(scales) <= 0, axis=0)
-            if ORDER.startswith(tower):
-                continue  # of which the latest item has a part of its own
-            split = parts.splits[tower][against]
+        against = {"affinity": parts.groups["affinity"] < 0}
+        for scorer in fusion.scorers:
+            scales = [own for name, own in parts.scales.items() if name.startswith(f"{scorer}/")]
+            if not ORDER.startswith(scorer):  # of which the latest item has a part of its own
+                against[scorer] = np.all(np.array(scales) <= 0, axis=0)
+        for group, rows in against.items():
+            split = parts.splits[group][rows]
             np.testing.assert_allclose(split, split[:, :1].repeat(split.shape[1], 1), atol=1e-9)
-            np.testing.assert_allclose(split.sum(axis=1), parts.groups[tower][against], atol=1e-9)
-            assert not speaking[against].any()
-            seen += np.count_nonzero(against)
-    assert seen
+            np.testing.assert_allclose(split.sum(axis=1), parts.groups[group][rows], atol=1e-9)
+            assert not parts.given[group][rows].any()
+            seen[group] = seen.get(group, 0) + np.count_nonzero(rows)
+    assert seen["affinity"]
+    assert sum(seen.values()) > seen["affinity"]
