@@ -107,6 +107,14 @@ def test_evidence_is_named_with_times_last_date_and_weight(tmp_path):
     assert "Score 1.25" in text
 
 
+def test_past_items_that_weigh_alike_are_told_together():
+    past = [PastItem(f"i{n}", f"Tea {n}", 1, None, -0.1) for n in range(7)]
+    part = Contribution("graph", -0.7, past)
+    text = text_of(explanation_html(replace(explained(), contributions=(part,))))
+    assert "Tea" not in text
+    assert "Graph −0.70 all 7 past items alike −0.70" in text
+
+
 def test_path_is_a_chain_with_how_common_the_shared_thing_is(tmp_path):
     html = report(tmp_path, [page()])
     nodes = re.findall(r'<span class="node">(.*?)</span>', html)
