@@ -124,7 +124,7 @@ class Scores:
         vectors = self._user_vectors(scorer)[places]
         if scorer in self._axes:
             return self._axes[scorer].scores(vectors)
-        return inner_products(vectors, model.item_embeddings)
+        return inner_products(vectors, model.item_embeddings.T)
 
     def of_pairs(self, scorer: str, pairs: Pairs) -> FloatArray:
         """What a scorer gives candidates under every profile, ``(n_pairs, n_profiles)``."""

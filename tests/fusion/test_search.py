@@ -55,10 +55,10 @@ def test_all_axes_give_inner_products(embeddings: np.ndarray) -> None:
 def test_leading_axes_are_the_best_of_their_number(embeddings: np.ndarray) -> None:
     axes = SearchAxes.of(embeddings, 4)
 
-    lost = np.square(embeddings - axes.items @ axes.axes.T).sum()
+    lost = np.square(embeddings - axes.items.T @ axes.axes.T).sum()
     singular = np.linalg.svd(embeddings, compute_uv=False)
     assert lost == pytest.approx(np.square(singular[4:]).sum(), rel=1e-3)
-    assert axes.items.shape == (ITEMS, 4)
+    assert axes.items.shape == (4, ITEMS)
 
 
 def test_candidates_are_scored_in_all_dimensions(
@@ -96,7 +96,7 @@ def test_a_user_without_candidates_among_others(
 def test_products_of_several_profiles(embeddings: np.ndarray) -> None:
     vectors = np.random.default_rng(3).normal(size=(2, USERS, DIM)).astype(np.float32)
 
-    found = inner_products(vectors, embeddings)
+    found = inner_products(vectors, embeddings.T)
 
     np.testing.assert_allclose(found, vectors @ embeddings.T, atol=1e-4)
 
