@@ -18,7 +18,7 @@ bench-quick: $(VENV)/benchmarks.installed
 		--save build/bench-quick.md --plots build
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/dev.installed
 	$(BIN)/ruff check .
