@@ -52,10 +52,10 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     Signal groups share the score by exact Shapley values against the user's mean candidate; the
     profiles of a scorer count as one. What each profile brings is split over past items by the
     scorer's own attribution, which is exact, relative to the mean candidate as the ranker sees
-    it. A profile whose score the ranker holds against the item speaks for no past item: to take
-    out what the item is like would not raise it. Its part, and what no profile brings by itself,
-    all past items share evenly; so do they where the item has less in common with the history
-    (``affinity``) than the mean candidate has.
+    it. Where the scorers together speak for the item and the ranker holds the score of one profile
+    against it, past items are not blamed for being like it: to take them out would not raise it.
+    Such a part, and what no profile brings by itself, all past items share evenly; so do they where
+    the item has less in common with the history (``affinity``) than the mean candidate has.
 
     Args:
         fusion: towers and rankers.
@@ -80,12 +80,14 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
     given: dict[str, DoubleArray] = {}
     scales: dict[str, DoubleArray] = {}
     by_profile: dict[str, FloatArray] = {}
+    together = np.zeros(places.size)
     for tower, scorer in fusion.scorers.items():
         own = [name for name in of_group if name.startswith(f"{tower}/") and name != ORDER]
         profiles = [rows[name.partition("/")[2]] for name in own]
         if own:
             each = scorer.attribute_each(profiles, items[places], among=items)
             by_profile |= dict(zip(own, each, strict=True))
+            together += sum(of_group[name] for name in own)
     for name, value in of_group.items():
         tower, _, profile = name.partition("/")
         if not profile:
@@ -101,10 +103,9 @@ def attribute(fusion: Fusion, candidates: Candidates, user: int, places: IntArra
             value, totals, out=np.zeros_like(value), where=np.abs(totals) > NEGLIGIBLE
         )
         at_past = np.searchsorted(past, rows[profile].indices)
-        split[:, at_past] += (centred * scales[name].clip(min=0)).T
-        given.setdefault(tower, np.zeros_like(split))[:, at_past] += (
-            centred * (scales[name] > 0)
-        ).T
+        rewarded = scales[name].clip(min=0)
+        split[:, at_past] += (centred * np.where(together < 0, scales[name], rewarded)).T
+        given.setdefault(tower, np.zeros_like(split))[:, at_past] += (centred * (rewarded > 0)).T
 
     for tower, split in splits.items():
         left = groups[tower] - split.sum(axis=1)

@@ -229,11 +229,16 @@ def test_what_the_ranker_holds_against_an_item_weighs_alike_in_all_past_items(
         candidates = fusion.candidates(shop.histories_of([row]), "none")
         places = np.arange(len(candidates.pairs))
         parts = attribute(fusion, candidates, 0, places)
+        ranker, standard = candidates.ranker, candidates.standardised
+        baseline = standard.baseline.repeat(places.size, 0)
+        brought = ranker.contributions(standard.inputs, baseline)[2]
+        scored = [name in parts.scales for name in ranker.groups]
+        together = brought[:, scored].sum(axis=1)
         against = {"affinity": parts.groups["affinity"] < 0}
         for scorer in fusion.scorers:
             scales = [own for name, own in parts.scales.items() if name.startswith(f"{scorer}/")]
             if not ORDER.startswith(scorer):  # of which the latest item has a part of its own
-                against[scorer] = np.all(np.array(scales) <= 0, axis=0)
+                against[scorer] = np.all(np.array(scales) <= 0, axis=0) & (together > 0)
         for group, rows in against.items():
             split = parts.splits[group][rows]
             np.testing.assert_allclose(split, split[:, :1].repeat(split.shape[1], 1), atol=1e-9)
