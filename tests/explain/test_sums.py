@@ -207,15 +207,22 @@ def test_only_what_alone_puts_an_item_above_the_mean_candidate_speaks_for_it(
         whys = explaining.explain_candidates(
             fusion, shop, candidates, 0, np.arange(items.size), None, "none", 10
         )
-        for why, item in zip(whys, items, strict=True):
+        scales = attribute(fusion, candidates, 0, np.arange(items.size)).scales
+        for place, (why, item) in enumerate(zip(whys, items, strict=True)):
             [part] = [part for part in why.contributions if part.group == scorer]
+            rewarded = [
+                weights.indices
+                for profile, weights in candidates.weights.items()
+                if scales[f"{scorer}/{profile}"][place] > 0
+            ]
             for past in part.evidence:
-                met = shop.visitor([shop.items.row(past.item_id)])
-                [alone] = fusion.scorers[scorer].scores(met.weights())
-                if past.speaks:
-                    assert alone[item] > alone[items].mean()
-                    assert scorer != "transitions" or alone[item] > 0
-                    speaking += 1
+                row_of_past = shop.items.row(past.item_id)
+                [alone] = fusion.scorers[scorer].scores(shop.visitor([row_of_past]).weights())
+                above = alone[item] > alone[items].mean()
+                assert past.speaks == (above and any(row_of_past in rows for rows in rewarded))
+                if scorer == "transitions" and past.speaks:
+                    assert alone[item] > 0
+                speaking += past.speaks
     assert speaking
 
 
