@@ -5,7 +5,9 @@
 Each shop (:func:`benchmarks.synthetic.shop`) is fitted and asked in a process of its own. Of each
 stage: seconds and the most memory the process held meanwhile; the exponent *b* of
 ``seconds = a · events^b`` over the sizes, by least squares of the logarithms, and over the last two
-alone. Writes ``benchmarks/results/scaling.md`` and, of the stages' seconds, a plot. Needs Linux.
+alone. A size is a line of JSON in ``benchmarks/results/scaling.jsonl``, in the place of an earlier
+one of that size; ``scaling.md`` beside it and, of the stages' seconds, a plot come of all lines.
+Needs Linux.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,7 +34,7 @@ from benchmarks.synthetic import shop
 from hybridrec import Recommender, RecommenderConfig
 from hybridrec.progress import show_progress, stage, watched
 
-RESULTS = Path(__file__).parent / "results" / "scaling.md"
+RESULTS = Path(__file__).parent / "results" / "scaling.jsonl"
 PLOT = Path(__file__).parents[1] / "docs" / "images" / "scaling.svg"
 FIT = "fit"
 STAGES = (
@@ -55,6 +58,20 @@ Span = tuple[float, float]
 """When a stretch of work began and ended."""
 
 
+class ShopCost(NamedTuple):
+    """What a shop of one size cost.
+
+    Args:
+        events: how many.
+        machine: what it was measured on, see :func:`.machine.describe`.
+        costs: by stage.
+    """
+
+    events: int
+    machine: str
+    costs: Mapping[str, Cost]
+
+
 def main() -> None:
     """Measures each size, prints, and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -62,23 +79,42 @@ def main() -> None:
     add("--events", type=int, nargs="+", default=[100_000, 300_000, 1_000_000])
     add("--config", type=Path, help="settings in YAML; the defaults without")
     add("--seed", type=int, default=7)
-    add("--save-table", type=Path, default=RESULTS)
+    add("--save-results", type=Path, default=RESULTS, help="lines of JSON; the table lies beside")
     add("--save-plot", type=Path, default=PLOT)
     add("--measure", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure is not None:
         print(json.dumps(measured(arguments.measure, arguments.config, arguments.seed)))
         return
-    sizes = sorted(arguments.events)
-    costs: list[dict[str, Cost]] = []
-    for size in sizes:
-        costs.append(apart(size, arguments.config, arguments.seed))
-        text = report(sizes[: len(costs)], costs, describe(arguments.seed))
-        arguments.save_table.parent.mkdir(parents=True, exist_ok=True)
-        arguments.save_table.write_text(text, encoding="utf-8")  # kept, should a later size fail
+    for size in sorted(arguments.events):
+        costs = apart(size, arguments.config, arguments.seed)
+        keep(arguments.save_results, ShopCost(size, describe(arguments.seed), costs))
+    shops = kept(arguments.save_results)
+    text = report(shops)
+    arguments.save_results.with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)
-    seconds = {name: [cost[name][0] for cost in costs] for name in costs[0]}
+    sizes = [one.events for one in shops]
+    seconds = {name: [one.costs[name][0] for one in shops] for name in shops[0].costs}
     plots.growth(arguments.save_plot, sizes, seconds, "events", "seconds")
+
+
+def keep(file: Path, cost: ShopCost) -> None:
+    """Writes a size into a file, in the place of an earlier one of that size."""
+    others = [one for one in kept(file) if one.events != cost.events] if file.is_file() else []
+    lines = sorted([*others, cost], key=lambda one: one.events)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(json.dumps(one._asdict()) + "\n" for one in lines), encoding="utf-8")
+
+
+def kept(file: Path) -> list[ShopCost]:
+    """The sizes in a file, the smallest first."""
+    lines = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    return [
+        ShopCost(
+            line["events"], line["machine"], {name: tuple(c) for name, c in line["costs"].items()}
+        )
+        for line in lines
+    ]
 
 
 def apart(n_events: int, config: Path | None, seed: int) -> dict[str, Cost]:
@@ -159,34 +195,35 @@ def sampled_memory() -> Iterator[list[tuple[float, float]]]:
         watcher.join()
 
 
-def report(sizes: Sequence[int], costs: Sequence[Mapping[str, Cost]], machine: str) -> str:
+def report(shops: Sequence[ShopCost]) -> str:
     """The tables, as Markdown.
 
     Args:
-        sizes: events, ascending.
-        costs: by stage, for each size.
-        machine: what it was measured on.
+        shops: the smallest first.
     """
-    names = list(costs[0])
+    sizes = [one.events for one in shops]
     events = [f"{size:,}" for size in sizes]
     seconds, memory = [], []
-    for name in names:
-        own = [cost[name][0] for cost in costs]
+    for name in shops[0].costs:
+        own = [one.costs[name][0] for one in shops]
         row: list[object] = [name, *(round(value, 1) for value in own)]
         if len(sizes) > 1:
             row += [exponent(sizes, own), exponent(sizes[-2:], own[-2:])]
         seconds.append(row)
-        memory.append([name, *(round(cost[name][1], 2) for cost in costs)])
+        memory.append([name, *(round(one.costs[name][1], 2) for one in shops)])
     header = ["seconds", *events]
     if len(sizes) > 1:
         header += ["exponent", "of the last two"]
+    measured_on: dict[str, list[str]] = {}
+    for size, one in zip(events, shops, strict=True):
+        measured_on.setdefault(one.machine, []).append(size)
     parts = [
         "# Growth",
         "Synthetic shops: a user for every 20 events, an item for every 100; what a stage does at "
         "several moments is added up. Goal: exponents of the fit and of ranking up to 1.1.",
         table(header, seconds),
         table(["most memory held, GB", *events], memory),
-        f"- {machine}",
+        "\n".join(f"- {', '.join(own)}: {machine}" for machine, own in measured_on.items()),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -4,7 +4,7 @@
         --save-recommendations FILE.parquet --save-table FILE.md
 
 Rows: popularity, own counts, item-kNN and ALS of implicit, EASE, models of other libraries
-(``lightfm``, ``lenskit``, ``cornac``, ``rectools``, ``lightgcn``, ``cke``, see
+(``lightfm``, ``lenskit``, ``cornac``, ``rectools``, ``lightgcn``, ``cke``, ``kgat``, ``kgin``, see
 :mod:`benchmarks.peers`), each part of the fusion alone, the fusion; ``--ablations`` adds the
 fusion without each part and with a shuffled knowledge graph, fits that take over from the whole's
 what they share with it; that without drift is set against the whole by users whose interest moved

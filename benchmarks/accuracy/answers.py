@@ -38,8 +38,10 @@ LIBRARIES = {
     "lenskit": "LensKit item-kNN",
     "cornac": "cornac BPR",
     "rectools": "RecTools SASRec",
-    "lightgcn": "RecBole LightGCN",
-    "cke": "RecBole CKE",
+    "lightgcn": "hopwise LightGCN",
+    "cke": "hopwise CKE",
+    "kgat": "hopwise KGAT",
+    "kgin": "hopwise KGIN",
 }
 """Rows of other libraries, each run in an environment of its own, and the models' names."""
 OURS = ("towers", "fusion")

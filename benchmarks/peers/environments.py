@@ -20,14 +20,10 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "lenskit": ("lenskit==2025.8.1", "torch==2.13.0"),
     "rectools": ("rectools[torch]==0.19.0", "torch==2.13.0"),
     "cornac": ("cornac==3.0.1",),
-    # its trainer and its loading of tables were written for these
-    "recbole": (
-        "recbole==1.2.1",
+    "hopwise": (
+        "hopwise==0.9.1.post1",
         "torch==2.13.0",
-        "numpy==1.26.4",
-        "scipy==1.12.0",
-        "pandas==2.2.3",
-        "setuptools<81",
+        "dgl==1.1.3",  # later ones hold libraries for certain releases of torch alone
     ),
 }
 """What is installed for each peer; pinned, so that tables can be made again."""

@@ -71,19 +71,33 @@ PEERS: dict[str, Peer] = {
                "session_max_len": 50, "epochs": 30, "loss": "softmax", "batch_size": 128}
               for size in (64, 128) for drop in (0.2, 0.5)),
     ),
-    "RecBole LightGCN": Peer(
-        "recbole",
-        "recbole_model.py",
+    "hopwise LightGCN": Peer(
+        "hopwise",
+        "hopwise_model.py",
         tuple({"model": "LightGCN", "embedding_size": 64, "n_layers": layers,
                "learning_rate": rate, "epochs": 100}
               for layers in (2, 3) for rate in (0.001, 0.005)),
     ),
-    "RecBole CKE": Peer(
-        "recbole",
-        "recbole_model.py",
+    "hopwise CKE": Peer(
+        "hopwise",
+        "hopwise_model.py",
         tuple({"model": "CKE", "embedding_size": 64, "kg_embedding_size": 64,
                "reg_weights": [weight, weight], "learning_rate": rate, "epochs": 100}
               for weight in (0.01, 0.1) for rate in (0.001, 0.005)),
+    ),
+    "hopwise KGAT": Peer(
+        "hopwise",
+        "hopwise_model.py",
+        tuple({"model": "KGAT", "embedding_size": 64, "kg_embedding_size": 64,
+               "layers": layers, "learning_rate": rate, "epochs": 100}
+              for layers in ([64], [64, 32]) for rate in (0.001, 0.005)),
+    ),
+    "hopwise KGIN": Peer(
+        "hopwise",
+        "hopwise_model.py",
+        tuple({"model": "KGIN", "embedding_size": 64, "context_hops": hops,
+               "learning_rate": rate, "epochs": 100}
+              for hops in (1, 2) for rate in (0.001, 0.005)),
     ),
 }  # fmt: skip
 """The models of other libraries that are run, by the name of their row."""
@@ -148,9 +162,11 @@ def _write(folder: Path, task: Task, settings: Mapping[str, Any], seed: int) -> 
 
 
 def _links(task: Task) -> tuple[IntArray, int]:
-    """Items and what they share in the knowledge graph, and how many such things there are."""
+    """Items, what they share in the knowledge graph and by which relation; how much is shared."""
     links = Affinity.of(build_graph(task.train)).links
     if not links:
-        return np.zeros((0, 2), dtype=np.int64), 0
+        return np.zeros((0, 3), dtype=np.int64), 0
     joined = hstack(list(links.values())).tocoo()
-    return np.stack([joined.row, joined.col], axis=1).astype(np.int64), int(joined.shape[1])
+    ends = np.cumsum([matrix.shape[1] for matrix in links.values()])
+    relations = np.searchsorted(ends, joined.col, side="right")
+    return np.stack([joined.row, joined.col, relations], axis=1), int(joined.shape[1])

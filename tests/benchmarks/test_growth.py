@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from benchmarks import scaling
-from benchmarks.scaling import AFTER, FIT, REST, exponent, measured, report
+from benchmarks.scaling import AFTER, FIT, REST, ShopCost, exponent, measured, report
 from benchmarks.synthetic import shop
 from hybridrec.data.columns import Columns
 
@@ -65,33 +65,37 @@ def test_every_stage_has_its_seconds_and_its_memory(tmp_path: Path) -> None:
 
 
 def test_the_report_tells_exponents_and_the_last_step() -> None:
-    sizes = [100, 1_000, 10_000]
-    costs = [{"fit": (float(size) ** 1.5, 0.5)} for size in sizes]
-    text = report(sizes, costs, "a machine")
+    costs = [
+        ShopCost(size, "a machine" if size < 10_000 else "another", {"fit": (size**1.5, 0.5)})
+        for size in (100, 1_000, 10_000)
+    ]
+    text = report(costs)
 
     assert "| fit | 1,000.0 | 31,622.8 | 1,000,000.0 | 1.5 | 1.5 |" in text
     assert "| fit | 0.5 | 0.5 | 0.5 |" in text
-    assert "- a machine" in text
+    assert "- 100, 1,000: a machine\n- 10,000: another" in text
     assert np.isnan(exponent([1, 2], [0.0, 1.0]) or np.nan)
 
 
-def test_sizes_are_measured_in_processes_of_their_own(
+def test_sizes_are_measured_apart_and_join_those_of_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
     def apart(size: int, config: Path | None, seed: int) -> dict[str, tuple[float, float]]:
         asked.append(size)
-        return {"fit": (2.0, 0.5)}
+        return {"fit": (float(len(asked)), 0.5)}
+
+    def measure(*sizes: str) -> str:
+        command = ["scaling", "--events", *sizes, "--save-results", str(results)]
+        monkeypatch.setattr("sys.argv", [*command, "--save-plot", str(plot)])
+        scaling.main()
+        return results.with_suffix(".md").read_text(encoding="utf-8")
 
     monkeypatch.setattr(scaling, "apart", apart)
-    table, plot = tmp_path / "scaling.md", tmp_path / "scaling.svg"
-    monkeypatch.setattr(
-        "sys.argv",
-        ["scaling", "--events", "200", "100", "--save-table", str(table), "--save-plot", str(plot)],
-    )
-    scaling.main()
+    results, plot = tmp_path / "scaling.jsonl", tmp_path / "scaling.svg"
 
+    assert "| fit | 1.0 | 2.0 | " in measure("200", "100")
     assert asked == [100, 200]
-    assert "| fit | 2.0 | 2.0 | " in table.read_text(encoding="utf-8")
+    assert "| fit | 1.0 | 3.0 | 4.0 | " in measure("400", "200")
     assert plot.read_text(encoding="utf-8").startswith("<?xml")

@@ -2,9 +2,11 @@
 
 import sys
 from pathlib import Path
+from runpy import run_path
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.accuracy.tasks import PROTOCOLS, Task
 from benchmarks.peers import running
@@ -12,6 +14,8 @@ from benchmarks.peers.environments import REQUIREMENTS, python_of
 from benchmarks.peers.running import PEERS, Peer, run
 from hybridrec.data import Dataset
 from hybridrec.errors import ConfigError, HybridrecError
+from hybridrec.fusion.affinity import Affinity
+from hybridrec.training import build_graph
 
 POPULARITY = """
 import sys
@@ -93,3 +97,26 @@ def test_every_peer_is_tried_as_often_and_has_its_files():
     for peer in PEERS.values():
         assert peer.environment in REQUIREMENTS
         assert (running.MODELS / peer.script).is_file()
+
+
+def test_links_tell_by_which_relation_items_share_a_thing(task):
+    links, n_things = running._links(task)
+    affinity = Affinity.of(build_graph(task.train)).links
+    ends = np.cumsum([matrix.shape[1] for matrix in affinity.values()])
+    assert len(affinity) > 1
+    assert n_things == ends[-1]
+    assert np.bincount(links[:, 2]).tolist() == [matrix.nnz for matrix in affinity.values()]
+    for relation, (end, matrix) in enumerate(zip(ends, affinity.values(), strict=True)):
+        items, things, _ = links[links[:, 2] == relation].T
+        assert (matrix.toarray()[items, things - (end - matrix.shape[1])] > 0).all()
+
+
+def test_means_of_groups_are_zero_where_there_are_none():
+    scatter_mean = run_path(str(running.MODELS / "torch_scatter.py"))["scatter_mean"]
+    rows = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], requires_grad=True)
+
+    means = scatter_mean(src=rows, index=torch.tensor([2, 0, 2]), dim_size=4, dim=0)
+
+    assert means.tolist() == [[3.0, 4.0], [0.0, 0.0], [3.0, 4.0], [0.0, 0.0]]
+    means.sum().backward()
+    assert rows.grad.tolist() == [[0.5, 0.5], [1.0, 1.0], [0.5, 0.5]]

@@ -23,7 +23,8 @@ class Asked:
     Args:
         users: ``(n_events,)`` user rows.
         items: ``(n_events,)`` item rows.
-        links: ``(n_links, 2)`` items and what is known of them: brands, categories, words.
+        links: ``(n_links, 3)`` items, what is known of them (brands, categories, words), and the
+            number of the relation that says so.
         asked: ``(n_asked,)`` the users whose lists are wanted.
         sizes: ``n_users``, ``n_items``, ``n_links`` (different things known), ``k``, ``seed``,
             ``threads``.

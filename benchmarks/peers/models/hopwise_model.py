@@ -1,8 +1,12 @@
-"""A model of RecBole (Zhao et al., CIKM 2021), trained by its own trainer for the epochs given."""
+"""A model of hopwise, which carries RecBole (Zhao et al., CIKM 2021) on for today's torch.
+
+Trained by its own trainer for the epochs given.
+"""
 
 import logging
 import os
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,15 +14,15 @@ from typing import Any
 import numpy as np
 import torch
 from exchange import Asked, answer
-from recbole.config import Config
-from recbole.data import create_dataset
-from recbole.data.utils import create_samplers, get_dataloader
-from recbole.sampler import KGSampler
-from recbole.utils import ModelType, get_model, get_trainer, init_seed
+from hopwise.config import Config
+from hopwise.data import create_dataset
+from hopwise.data.utils import create_samplers, get_dataloader
+from hopwise.sampler import KGSampler
+from hopwise.utils import ModelType, get_model, get_trainer, init_seed
 
 
 def write(asked: Asked, folder: Path) -> None:
-    """The tables in RecBole's atomic files: who met what, and what is known of each item."""
+    """The tables in atomic files: who met what, and what is known of each item."""
     place = folder / "peer"
     place.mkdir()
     met = asked.matrix().tocoo()
@@ -26,7 +30,7 @@ def write(asked: Asked, folder: Path) -> None:
     inter += [f"{user}\t{item}" for user, item in zip(met.row, met.col, strict=True)]
     (place / "peer.inter").write_text("\n".join(inter) + "\n")
     graph = ["head_id:token\trelation_id:token\ttail_id:token"]
-    graph += [f"i{item}\tknown\tt{thing}" for item, thing in asked.links]
+    graph += [f"i{item}\tr{relation}\tt{thing}" for item, thing, relation in asked.links]
     (place / "peer.kg").write_text("\n".join(graph) + "\n")
     link = ["item_id:token\tentity_id:token"]
     link += [f"{item}\ti{item}" for item in np.unique(asked.links[:, 0])]
@@ -37,7 +41,7 @@ def fit(asked: Asked) -> Any:
     """A fitted model's scores."""
     folder = Path(sys.argv[1]).resolve()
     write(asked, folder)
-    os.chdir(folder)  # where RecBole leaves its logs
+    os.chdir(folder)  # where logs are left
     logging.disable(logging.INFO)
     torch.set_num_threads(asked.sizes["threads"])
     settings = dict(asked.settings)
@@ -66,7 +70,11 @@ def fit(asked: Asked) -> Any:
         train = loader(config, built[0], sampler, shuffle=True)
     model = get_model(model_name)(config, built[0]).to(config["device"])
     trainer = get_trainer(config["MODEL_TYPE"], model_name)(config, model)
-    trainer.fit(train, valid_data=None, saved=False, show_progress=False)
+    # without a validation part fit ends, all epochs done, in an error of its last lines (0.9.1)
+    with suppress(UnboundLocalError):
+        trainer.fit(train, valid_data=None, saved=False, show_progress=False)
+    if len(trainer.train_loss_dict) < config["epochs"]:
+        raise RuntimeError(f"{len(trainer.train_loss_dict)} of {config['epochs']} epochs")
     model.eval()
     n_items = asked.sizes["n_items"]
     tokens = data.field2id_token
@@ -85,4 +93,4 @@ def fit(asked: Asked) -> Any:
     return scores
 
 
-answer(Path(sys.argv[1]), fit, f"recbole {version('recbole')}")
+answer(Path(sys.argv[1]), fit, f"hopwise {version('hopwise')}")
