@@ -58,6 +58,16 @@ def _als(factors: int, alpha: float, regularization: float, **rows: str) -> Sett
     return {**known, "iterations": 12, **rows}
 
 
+def _lightfm(size: int, *, attributes: bool) -> Settings:
+    shared = {"epochs": 30, "learning_rate": 0.05, "item_alpha": 1e-6, "user_alpha": 1e-6}
+    return {"no_components": size, **shared, "attributes": attributes}
+
+
+def _hopwise(model: str, **own: object) -> Settings:
+    shared = {"model": model, "embedding_size": 64, "learning_rate": 0.001, "epochs": 100}
+    return {**shared, **own}
+
+
 CHOSEN: dict[str, dict[str, Chosen]] = {
     "amazon-beauty": {
         "item-kNN": Chosen({"weighting": "tfidf", "neighbours": 500}, 9),
@@ -78,22 +88,20 @@ CHOSEN: dict[str, dict[str, Chosen]] = {
         "item-kNN": Chosen({"weighting": "bm25", "neighbours": 100}, 9),
         "EASE": Chosen({"regularization": 50.0}, 5),
         "implicit ALS": Chosen(_als(64, 30.0, 10.0), 18),
+        "LightFM, WARP": Chosen(_lightfm(64, attributes=True), 4),
+        "LensKit item-kNN": Chosen({"max_nbrs": 100, "save_nbrs": 1000}, 4),
+        "cornac BPR": Chosen(
+            {"k": 64, "max_iter": 200, "learning_rate": 0.05, "lambda_reg": 0.01}, 4
+        ),
+        "hopwise LightGCN": Chosen(_hopwise("LightGCN", n_layers=2), 4),
+        "hopwise KGIN": Chosen(_hopwise("KGIN", context_hops=1), 4),
+        "hopwise KGAT": Chosen(_hopwise("KGAT", kg_embedding_size=64, layers=[64]), 4),
     },
     "ml-100k": {
         "item-kNN": Chosen({"weighting": "tfidf", "neighbours": 100}, 9),
         "EASE": Chosen({"regularization": 50.0}, 5),
         "implicit ALS": Chosen(_als(256, 3.0, 10.0), 18),
-        "LightFM, WARP": Chosen(
-            {
-                "no_components": 64,
-                "epochs": 30,
-                "learning_rate": 0.05,
-                "item_alpha": 1e-6,
-                "user_alpha": 1e-6,
-                "attributes": False,
-            },
-            4,
-        ),
+        "LightFM, WARP": Chosen(_lightfm(64, attributes=False), 4),
         "LensKit item-kNN": Chosen({"max_nbrs": 500, "save_nbrs": 1000}, 4),
         "cornac BPR": Chosen(
             {"k": 128, "max_iter": 200, "learning_rate": 0.05, "lambda_reg": 0.01}, 4
