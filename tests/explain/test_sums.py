@@ -65,11 +65,9 @@ def untrained(recommender: Recommender, settings: dict[str, Any]) -> Recommender
     config = RecommenderConfig.from_mapping(settings)
     known = recommender.fusion
     scope = replace(known.scope, profiles=tuple(profiles(config)))
-    other = Recommender(config)
-    other._fusion = Fusion(known.towers, config, scope)
-    other._fusion.observe(known.moment)
-    other._shop = recommender.shop
-    return other
+    fusion = Fusion(known.towers, config, scope)
+    fusion.observe(known.moment)
+    return Recommender.of(config, fusion, recommender.shop, recommender.curves)
 
 
 @settings(max_examples=40)
