@@ -219,7 +219,7 @@ class Recommender:
         """Why an item has the score it has for a user.
 
         Soon after :meth:`recommend` was asked for that user alone, without rules that leave items
-        out, what it found is taken as it is, which halves the time.
+        out, what it found is taken as it is, which saves the ranking.
 
         Args:
             user: the user id; or
