@@ -285,8 +285,8 @@ class Recommender:
         k = checked_k(k, len(self._fitted_shop.items))
         rows = [[self._item_row(item) for item in each] for each in items]
         fusion, shop = self._fitted_fusion, self._fitted_shop
-        known = self._latest.of(shop, ids[0], question) if len(ids) == 1 else None
-        return explain_each(fusion, shop, ids, histories, newcomers, rows, question, k, known)
+        found = self._latest.of(shop, ids[0], question) if len(ids) == 1 else None
+        return explain_each(fusion, shop, ids, histories, newcomers, rows, question, k, found)
 
     def similar_items(self, item: Hashable, k: int = 10) -> pl.DataFrame:
         """The items nearest to one in the towers' embeddings.

@@ -1,6 +1,5 @@
-"""Reasons of a list that was just asked for: the same as from scratch, and never of an old state."""
+"""Reasons of a list just asked for: the same as from scratch, and never of an old state."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ def own(recommender: Recommender, tmp_path: Path) -> Recommender:
 
 
 @pytest.fixture
-def searches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one whenever candidates are sought for explanations."""
     sought, seek = list[int](), explaining.candidate_blocks
 
@@ -29,7 +28,7 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return seek(*arguments)
 
     monkeypatch.setattr(explaining, "candidate_blocks", counted)
-    yield sought
+    return sought
 
 
 @pytest.mark.parametrize("exclude", ["none", "seen"])
@@ -84,8 +83,8 @@ def test_items_no_source_brought_up_are_sought_with_the_rest(
 
 def test_new_events_and_items_make_it_forgotten(own: Recommender, searches: list[int]) -> None:
     own.recommend("u00", k=5)
-    event = {"user_id": ["u00"], "item_id": ["i11"], "timestamp": [datetime(2024, 6, 1, tzinfo=UTC)]}
-    own.update(pl.DataFrame(event))
+    moment = datetime(2024, 6, 1, tzinfo=UTC)
+    own.update(pl.DataFrame({"user_id": ["u00"], "item_id": ["i11"], "timestamp": [moment]}))
     reasons = own.explain("u00", "i11")
     past = {item.item_id for part in reasons.contributions for item in part.evidence}
     assert "i11" in past

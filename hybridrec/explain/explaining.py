@@ -39,7 +39,7 @@ def explain_each(
     items: Sequence[Sequence[int]],
     question: Exclude,
     k: int,
-    known: Candidates | None = None,
+    found: Candidates | None = None,
 ) -> list[Explanation]:
     """Explanations of some items of each user, user by user.
 
@@ -52,19 +52,18 @@ def explain_each(
         items: item rows of each user, each once; candidates whatever the sources say.
         question: which ranker is asked.
         k: length of the list that counterfactuals speak of.
-        known: the candidates of the one user asked for, where they were found already; if an item
-            is not among them, they are sought anew.
+        found: the candidates of the one user asked for, where they are at hand; if an item is not
+            among them, they are sought anew.
     """
-    if known is not None and np.isin(items[0], known.pairs.items).all():
-        places = np.searchsorted(known.pairs.items, items[0])
-        return explain_candidates(fusion, shop, known, 0, places, ids[0], question, k)
-    include = np.full((len(items), max(map(len, items))), NONE, dtype=np.int64)
-    for user, rows in enumerate(items):
-        include[user, : len(rows)] = rows
+    if found is not None and np.isin(items[0], found.pairs.items).all():
+        blocks = iter([(np.zeros(1, dtype=np.int64), found)])
+    else:
+        include = np.full((len(items), max(map(len, items))), NONE, dtype=np.int64)
+        for place, wanted in enumerate(items):
+            include[place, : len(wanted)] = wanted
+        blocks = candidate_blocks(fusion, histories, question, None, include, newcomers)
     explanations = []
-    for users, candidates in candidate_blocks(
-        fusion, histories, question, None, include, newcomers
-    ):
+    for users, candidates in blocks:
         for row, user in enumerate(users):
             known = candidates.pairs.items[candidates.pairs.of(row)]
             places = np.searchsorted(known, items[user])
