@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -55,6 +55,7 @@ def explain_each(
         found: the candidates of the one user asked for, where they are at hand; if an item is not
             among them, they are sought anew.
     """
+    blocks: Iterator[tuple[IntArray, Candidates]]
     if found is not None and np.isin(items[0], found.pairs.items).all():
         blocks = iter([(np.zeros(1, dtype=np.int64), found)])
     else:
